@@ -1,0 +1,143 @@
+#define _GNU_SOURCE
+#include "base/fs.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static hl_status fail_errno(hl_error *err, const char *what, const char *path) {
+    int e = errno;
+    char text[128];
+    const char *why = strerror_r(e, text, sizeof text);
+    hl_status st = e == ENOENT || e == ENOTDIR ? HL_ENOTFOUND : e == ENOMEM ? HL_ENOMEM : HL_EIO;
+    return hl_fail(err, st, "fs", "cannot %s %s: %s", what, path, why);
+}
+
+static hl_status open_regular(const char *path, int *ret_fd, size_t *ret_size, hl_error *err) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return fail_errno(err, "open", path);
+    struct stat st;
+    if (fstat(fd, &st) != 0) {
+        hl_status s = fail_errno(err, "stat", path);
+        close(fd);
+        return s;
+    }
+    if (!S_ISREG(st.st_mode)) {
+        close(fd);
+        return hl_fail(err, HL_EIO, "fs", "%s is not a regular file", path);
+    }
+    *ret_fd = fd;
+    *ret_size = (size_t)st.st_size;
+    return HL_OK;
+}
+
+hl_status hl_file_map_open(const char *path, hl_file_map *ret, hl_error *err) {
+    int fd;
+    size_t size;
+    HL_TRY(open_regular(path, &fd, &size, err));
+    *ret = (hl_file_map){{NULL, 0}};
+    if (size == 0) {
+        close(fd);
+        return HL_OK;
+    }
+    void *p = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (p == MAP_FAILED) {
+        hl_status s = fail_errno(err, "map", path);
+        close(fd);
+        return s;
+    }
+    close(fd);
+    ret->bytes = (hl_bytes){p, size};
+    return HL_OK;
+}
+
+void hl_file_map_close(hl_file_map *m) {
+    if (m->bytes.ptr) (void)munmap((void *)(uintptr_t)m->bytes.ptr, m->bytes.len);
+    m->bytes = (hl_bytes){NULL, 0};
+}
+
+void hl_file_map_forget(const hl_file_map *m, size_t offset, size_t len) {
+    HL_ASSERT(offset <= m->bytes.len && len <= m->bytes.len - offset);
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t from = (offset + page - 1) / page * page, to = (offset + len) / page * page;
+    if (from < to)
+        (void)madvise((void *)(uintptr_t)(m->bytes.ptr + from), to - from, MADV_DONTNEED);
+}
+
+hl_status hl_fd_read_all(int fd, const char *what, size_t bytes_max, hl_buf *ret, hl_error *err) {
+    enum { CHUNK = 64 * 1024 };
+    size_t total = 0;
+    for (;;) {
+        if (!hl_buf_reserve(ret, CHUNK)) return hl_buf_status(ret, what, err);
+        ssize_t n = read(fd, ret->ptr + ret->len, CHUNK);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return fail_errno(err, "read", what);
+        if (n == 0) break;
+        total += (size_t)n;
+        if (total > bytes_max)
+            return hl_fail(err, HL_ELIMIT, "fs", "%s is larger than %zu bytes", what, bytes_max);
+        ret->len += (size_t)n;
+    }
+    ret->ptr[ret->len] = '\0';
+    return HL_OK;
+}
+
+hl_status hl_file_read(const char *path, size_t bytes_max, hl_buf *ret, hl_error *err) {
+    int fd;
+    size_t size;
+    HL_TRY(open_regular(path, &fd, &size, err));
+    hl_status st = hl_fd_read_all(fd, path, bytes_max, ret, err);
+    close(fd);
+    return st;
+}
+
+static hl_status write_all(int fd, const char *path, hl_bytes data, hl_error *err) {
+    size_t at = 0;
+    while (at < data.len) {
+        ssize_t n = write(fd, data.ptr + at, data.len - at);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return fail_errno(err, "write", path);
+        at += (size_t)n;
+    }
+    return fsync(fd) == 0 ? HL_OK : fail_errno(err, "sync", path);
+}
+
+hl_status hl_file_write(const char *path, hl_bytes data, hl_error *err) {
+    char temp[4096];
+    int len = snprintf(temp, sizeof temp, "%s.tmp-%ld", path, (long)getpid());
+    if (len < 0 || (size_t)len >= sizeof temp)
+        return hl_fail(err, HL_EINVAL, "fs", "path is too long: %s", path);
+    int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd < 0) return fail_errno(err, "create", temp);
+    hl_status st = write_all(fd, temp, data, err);
+    if (close(fd) != 0 && st == HL_OK) st = fail_errno(err, "close", temp);
+    if (st == HL_OK && rename(temp, path) != 0) st = fail_errno(err, "rename", temp);
+    if (st < 0) (void)unlink(temp);
+    return st;
+}
+
+bool hl_path_is_file(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+bool hl_path_is_dir(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+bool hl_path_of_program(char *out, size_t cap) {
+    HL_ASSERT(cap > 0);
+    ssize_t n = readlink("/proc/self/exe", out, cap - 1);
+    if (n <= 0) return false;
+    out[n] = '\0';
+    char *slash = strrchr(out, '/');
+    if (!slash) return false;
+    *slash = '\0';
+    return true;
+}

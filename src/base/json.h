@@ -1,0 +1,22 @@
+/* base/json.h
+ *
+ * Strict JSON through json-c: one value, nothing behind it, valid UTF-8, limited
+ * depth.  Object keys keep their order; numbers that are no int64 or uint64 keep
+ * their text.  Above this header, values are json-c's own objects: read them with
+ * json_object_get_type() and friends, release them with json_object_put().
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/status.h"
+#include "base/str.h"
+
+#include <json-c/json.h>
+
+enum { HL_JSON_DEPTH_MAX = 64 };
+
+/* *ret is owned (NULL for the value null).  EFORMAT names the offset. */
+hl_status hl_json_parse(hl_str text, struct json_object **ret, hl_error *err) HL_NODISCARD;
+
+/* Appends s as a JSON string with its quotes; malformed UTF-8 becomes U+FFFD. */
+void hl_json_append_string(hl_buf *b, hl_str s);

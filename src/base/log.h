@@ -1,0 +1,36 @@
+/* base/log.h
+ *
+ * One line a message on standard error, `key=value`, with the request's id:
+ *     level=info req=r7 msg="model loaded" model=tiny ms=41
+ * Library layers (0 to 4) return errors and log nothing above debug; serve, api
+ * and cli log each failure once.  User text is never logged.
+ *
+ * Levels are named by frequency: error, warn, info = per process or request;
+ * debug = per step; trace = per token or tensor.  HYPERLLAMA_LOG sets the level
+ * (default warn for commands).
+ *
+ * Threads: any; a line is written whole.
+ */
+#pragma once
+
+#include "base/status.h"
+
+typedef enum hl_log_level {
+    HL_LOG_ERROR,
+    HL_LOG_WARN,
+    HL_LOG_INFO,
+    HL_LOG_DEBUG,
+    HL_LOG_TRACE
+} hl_log_level;
+
+void hl_log_set_level(hl_log_level level);
+/* "error" … "trace"; false and no change for anything else. */
+bool hl_log_set_level_name(const char *name);
+bool hl_log_enabled(hl_log_level level);
+
+/* req may be NULL (no request).  fmt gives the rest: "msg=\"…\" key=value". */
+void hl_log(hl_log_level level, const char *req, const char *fmt, ...) HL_PRINTF(3, 4);
+
+/* The next request id of this process, "r1", "r2", … */
+enum { HL_REQ_ID_MAX = 24 };
+void hl_log_next_req(char out[HL_REQ_ID_MAX]);
