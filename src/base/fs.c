@@ -19,7 +19,8 @@ static hl_status fail_errno(hl_error *err, const char *what, const char *path) {
 }
 
 static hl_status open_regular(const char *path, int *ret_fd, size_t *ret_size, hl_error *err) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    /* O_NONBLOCK: opening a pipe must not wait for its writer */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) return fail_errno(err, "open", path);
     struct stat st;
     if (fstat(fd, &st) != 0) {
@@ -70,21 +71,19 @@ void hl_file_map_forget(const hl_file_map *m, size_t offset, size_t len) {
 }
 
 hl_status hl_fd_read_all(int fd, const char *what, size_t bytes_max, hl_buf *ret, hl_error *err) {
-    enum { CHUNK = 64 * 1024 };
+    char chunk[32 * 1024];
     size_t total = 0;
     for (;;) {
-        if (!hl_buf_reserve(ret, CHUNK)) return hl_buf_status(ret, what, err);
-        ssize_t n = read(fd, ret->ptr + ret->len, CHUNK);
+        ssize_t n = read(fd, chunk, sizeof chunk);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return fail_errno(err, "read", what);
         if (n == 0) break;
         total += (size_t)n;
         if (total > bytes_max)
             return hl_fail(err, HL_ELIMIT, "fs", "%s is larger than %zu bytes", what, bytes_max);
-        ret->len += (size_t)n;
+        hl_buf_append(ret, chunk, (size_t)n);
     }
-    ret->ptr[ret->len] = '\0';
-    return HL_OK;
+    return hl_buf_status(ret, what, err);
 }
 
 hl_status hl_file_read(const char *path, size_t bytes_max, hl_buf *ret, hl_error *err) {
@@ -96,28 +95,76 @@ hl_status hl_file_read(const char *path, size_t bytes_max, hl_buf *ret, hl_error
     return st;
 }
 
-static hl_status write_all(int fd, const char *path, hl_bytes data, hl_error *err) {
+struct hl_file_out {
+    int fd; /* -1 after commit */
+    char *path, *temp;
+};
+
+hl_status hl_file_out_open(const char *path, hl_file_out **ret, hl_error *err) {
+    size_t cap = strlen(path) + 32;
+    hl_file_out *f = hl_calloc(1, sizeof *f);
+    if (!f) return hl_fail(err, HL_ENOMEM, "fs", "no memory to write %s", path);
+    f->fd = -1;
+    f->path = hl_strdup(path);
+    f->temp = hl_alloc(cap);
+    hl_status st = HL_OK;
+    if (!f->path || !f->temp) {
+        st = hl_fail(err, HL_ENOMEM, "fs", "no memory to write %s", path);
+        goto fail;
+    }
+    int len = snprintf(f->temp, cap, "%s.tmp-%ld", path, (long)gettid());
+    HL_ASSERT(len > 0 && (size_t)len < cap);
+    f->fd = open(f->temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (f->fd < 0) {
+        st = fail_errno(err, "create", f->temp);
+        goto fail;
+    }
+    *ret = f;
+    return HL_OK;
+fail:
+    hl_file_out_close(f);
+    return st;
+}
+
+hl_status hl_file_out_write(hl_file_out *f, hl_bytes data, hl_error *err) {
+    HL_ASSERT(f->fd >= 0);
     size_t at = 0;
     while (at < data.len) {
-        ssize_t n = write(fd, data.ptr + at, data.len - at);
+        ssize_t n = write(f->fd, data.ptr + at, data.len - at);
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return fail_errno(err, "write", path);
+        if (n < 0) return fail_errno(err, "write", f->temp);
         at += (size_t)n;
     }
-    return fsync(fd) == 0 ? HL_OK : fail_errno(err, "sync", path);
+    return HL_OK;
+}
+
+hl_status hl_file_out_commit(hl_file_out *f, hl_error *err) {
+    HL_ASSERT(f->fd >= 0);
+    hl_status st = fsync(f->fd) == 0 ? HL_OK : fail_errno(err, "sync", f->temp);
+    if (close(f->fd) != 0 && st == HL_OK) st = fail_errno(err, "close", f->temp);
+    f->fd = -1;
+    if (st == HL_OK && rename(f->temp, f->path) != 0) st = fail_errno(err, "rename", f->temp);
+    if (st < 0) (void)unlink(f->temp);
+    return st;
+}
+
+void hl_file_out_close(hl_file_out *f) {
+    if (!f) return;
+    if (f->fd >= 0) {
+        (void)close(f->fd);
+        (void)unlink(f->temp);
+    }
+    hl_free(f->path);
+    hl_free(f->temp);
+    hl_free(f);
 }
 
 hl_status hl_file_write(const char *path, hl_bytes data, hl_error *err) {
-    char temp[4096];
-    int len = snprintf(temp, sizeof temp, "%s.tmp-%ld", path, (long)getpid());
-    if (len < 0 || (size_t)len >= sizeof temp)
-        return hl_fail(err, HL_EINVAL, "fs", "path is too long: %s", path);
-    int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (fd < 0) return fail_errno(err, "create", temp);
-    hl_status st = write_all(fd, temp, data, err);
-    if (close(fd) != 0 && st == HL_OK) st = fail_errno(err, "close", temp);
-    if (st == HL_OK && rename(temp, path) != 0) st = fail_errno(err, "rename", temp);
-    if (st < 0) (void)unlink(temp);
+    hl_file_out *f;
+    HL_TRY(hl_file_out_open(path, &f, err));
+    hl_status st = hl_file_out_write(f, data, err);
+    if (st == HL_OK) st = hl_file_out_commit(f, err);
+    hl_file_out_close(f);
     return st;
 }
 

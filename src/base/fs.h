@@ -30,6 +30,13 @@ hl_status hl_fd_read_all(int fd, const char *what, size_t bytes_max, hl_buf *ret
 /* Writes beside the target, syncs, renames: the target is either old or new. */
 hl_status hl_file_write(const char *path, hl_bytes data, hl_error *err) HL_NODISCARD;
 
+/* The same in pieces: a file that appears under its path, whole and synced, at commit. */
+typedef struct hl_file_out hl_file_out;
+hl_status hl_file_out_open(const char *path, hl_file_out **ret, hl_error *err) HL_NODISCARD;
+hl_status hl_file_out_write(hl_file_out *f, hl_bytes data, hl_error *err) HL_NODISCARD;
+hl_status hl_file_out_commit(hl_file_out *f, hl_error *err) HL_NODISCARD; /* once, the last */
+void hl_file_out_close(hl_file_out *f); /* without commit nothing is left; accepts NULL */
+
 bool hl_path_is_file(const char *path);
 bool hl_path_is_dir(const char *path);
 /* The directory of the running program, without a slash at the end; false when unknown. */
