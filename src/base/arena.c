@@ -16,9 +16,15 @@ struct hl_arena {
     hl_status refused; /* why the last NULL was given */
 };
 
+static size_t round_up(size_t size) {
+    return (size + ALIGN - 1) / ALIGN * ALIGN;
+}
+
 hl_arena *hl_arena_create(size_t bytes_max) {
     hl_arena *a = hl_calloc(1, sizeof *a);
-    if (a) a->bytes_max = bytes_max ? bytes_max : SIZE_MAX;
+    if (!a) return NULL;
+    if (bytes_max == 0 || bytes_max > SIZE_MAX - ALIGN) bytes_max = SIZE_MAX - ALIGN;
+    a->bytes_max = round_up(bytes_max);
     return a;
 }
 
@@ -66,14 +72,14 @@ static void *refuse(hl_arena *a, hl_status why) {
 }
 
 void *hl_arena_alloc(hl_arena *a, size_t size) {
-    if (size > a->bytes_max - a->bytes || size > SIZE_MAX - ALIGN) return refuse(a, HL_ELIMIT);
-    size_t need = (size + ALIGN - 1) / ALIGN * ALIGN;
+    if (size > a->bytes_max - a->bytes) return refuse(a, HL_ELIMIT);
+    size_t need = round_up(size);
     block *b = a->head;
     if (!b || b->size - b->used < need) b = grow(a, need);
     if (!b) return refuse(a, HL_ENOMEM);
     void *p = b->data + b->used;
     b->used += need;
-    a->bytes += size;
+    a->bytes += need;
     return p;
 }
 

@@ -28,7 +28,7 @@ void *hl_arena_array(hl_arena *a, size_t n, size_t size) HL_NODISCARD;
 hl_str hl_arena_str(hl_arena *a, hl_str s) HL_NODISCARD;
 /* HL_ELIMIT if an allocation was refused by the limit, HL_ENOMEM if by the system, else HL_OK. */
 hl_status hl_arena_status(const hl_arena *a);
-size_t hl_arena_bytes(const hl_arena *a); /* taken so far */
+size_t hl_arena_bytes(const hl_arena *a); /* taken so far, each rounded up to 16 */
 
 #define HL_ARENA_NEW(a, type)      ((type *)hl_arena_alloc((a), sizeof(type)))
 #define HL_ARENA_ARRAY(a, n, type) ((type *)hl_arena_array((a), (n), sizeof(type)))

@@ -18,9 +18,9 @@ void hl_buf_reset(hl_buf *b) {
 
 bool hl_buf_reserve(hl_buf *b, size_t n) {
     if (b->failed) return false;
-    size_t max = b->bytes_max ? b->bytes_max : SIZE_MAX / 2;
+    size_t max = b->bytes_max && b->bytes_max < SIZE_MAX / 2 ? b->bytes_max : SIZE_MAX / 2;
     if (n > max - b->len) {
-        b->failed = HL_ELIMIT;
+        b->failed = b->bytes_max ? HL_ELIMIT : HL_ENOMEM;
         return false;
     }
     if (b->len + n + 1 <= b->cap) return true;

@@ -27,11 +27,12 @@ void hl_clock_sleep_ns(uint64_t ns) {
 }
 
 void hl_clock_rfc3339(int64_t wall_ns, char out[32]) {
-    time_t s = (time_t)(wall_ns / NS_PER_S);
+    int64_t rest = (wall_ns % NS_PER_S + NS_PER_S) % NS_PER_S; /* before 1970 too */
+    time_t s = (time_t)(wall_ns / NS_PER_S - (wall_ns % NS_PER_S < 0));
     struct tm tm;
     (void)gmtime_r(&s, &tm);
     size_t n = strftime(out, 32, "%Y-%m-%dT%H:%M:%S", &tm);
-    (void)snprintf(out + n, 32 - n, ".%09uZ", (unsigned)(wall_ns % NS_PER_S));
+    (void)snprintf(out + n, 32 - n, ".%09uZ", (unsigned)rest);
 }
 
 /* v with n decimals, trailing zeros cut, into out; v counts 10^-n of the unit. */

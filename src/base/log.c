@@ -35,14 +35,17 @@ void hl_log(hl_log_level level, const char *req, const char *fmt, ...) {
     if (!hl_log_enabled(level)) return;
     char line[1024], when[32];
     hl_clock_rfc3339(hl_clock_wall_ns(), when);
-    int n = snprintf(line, sizeof line, "time=%s level=%s%s%s ", when, NAMES[level],
-                     req ? " req=" : "", req ? req : "");
+    int n = snprintf(line, sizeof line, "time=%s level=%s%s%.*s ", when, NAMES[level],
+                     req ? " req=" : "", HL_REQ_ID_MAX, req ? req : "");
     va_list ap;
     va_start(ap, fmt);
     int m = vsnprintf(line + n, sizeof line - (size_t)n - 1, fmt, ap);
     va_end(ap);
     size_t len = (size_t)n + (m > 0 ? (size_t)m : 0);
     if (len > sizeof line - 2) len = sizeof line - 2;
+    for (size_t i = 0; i < len; i++) {
+        if ((unsigned char)line[i] < 0x20) line[i] = ' ';
+    }
     line[len++] = '\n';
     ssize_t written = write(STDERR_FILENO, line, len);
     (void)written; /* a log that cannot be written has nobody to tell */

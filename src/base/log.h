@@ -1,15 +1,14 @@
 /* base/log.h
  *
  * One line a message on standard error, `key=value`, with the request's id:
- *     level=info req=r7 msg="model loaded" model=tiny ms=41
+ *     time=2026-08-21T10:11:12.123456789Z level=info req=r7 msg="model loaded" ms=41
  * Library layers (0 to 4) return errors and log nothing above debug; serve, api
  * and cli log each failure once.  User text is never logged.
  *
  * Levels are named by frequency: error, warn, info = per process or request;
- * debug = per step; trace = per token or tensor.  HYPERLLAMA_LOG sets the level
- * (default warn for commands).
+ * debug = per step; trace = per token or tensor.  The level is warn until it is set.
  *
- * Threads: any; a line is written whole.
+ * Threads: any; a line is written whole, cut at 1023 bytes.
  */
 #pragma once
 

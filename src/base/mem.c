@@ -23,7 +23,8 @@ void *hl_alloc(size_t size) {
 }
 
 void *hl_calloc(size_t n, size_t size) {
-    return admit() ? calloc(n ? n : 1, size ? size : 1) : NULL;
+    if (!admit() || (size && n > SIZE_MAX / size)) return NULL;
+    return calloc(n ? n : 1, size ? size : 1);
 }
 
 void *hl_realloc(void *p, size_t size) {
@@ -61,7 +62,7 @@ char *hl_strdup(const char *s) {
 char *hl_strndup(const char *s, size_t len) {
     char *copy = len < SIZE_MAX ? hl_alloc(len + 1) : NULL;
     if (!copy) return NULL;
-    memcpy(copy, s, len);
+    if (len) memcpy(copy, s, len);
     copy[len] = '\0';
     return copy;
 }

@@ -1,5 +1,7 @@
 #include "base/status.h"
 
+#include "base/utf8.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,10 +47,17 @@ bool hl_status_retry(hl_status st) {
     return row_of(st)->retry;
 }
 
+/* What a terminal could obey (C0, C1) or not show becomes '?'; a character cut in two goes. */
 static void one_line(char *text) {
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c < 0x20 || c == 0x7f) *text = '?';
+    hl_str s = hl_str_from(text);
+    s.len -= hl_utf8_tail(s);
+    text[s.len] = '\0';
+    for (size_t at = 0; at < s.len;) {
+        uint32_t cp;
+        bool ok;
+        size_t n = hl_utf8_decode(s, at, &cp, &ok);
+        if (!ok || cp < 0x20 || (cp >= 0x7F && cp < 0xA0)) memset(text + at, '?', n);
+        at += n;
     }
 }
 

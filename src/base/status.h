@@ -62,7 +62,7 @@ bool hl_status_retry(hl_status st);
 
 /* Fills *err (which may be NULL) and returns st, so that a failure is one line:
  *     return hl_fail(err, HL_EFORMAT, "gguf", "string at offset %llu …", at);
- * Control characters in the text become '?': it may quote strangers' files. */
+ * Control characters and malformed UTF-8 in the text become '?': it may quote strangers' files. */
 #define hl_fail(...) hl__negative(hl__fail(__VA_ARGS__))
 hl_status hl__fail(hl_error *err, hl_status st, const char *area, const char *fmt, ...)
     HL_PRINTF(4, 5);

@@ -1,0 +1,79 @@
+#include "base/dir.h"
+
+#include "base/fs.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char dir[] = "/tmp/dir-test-XXXXXX";
+static const char *const names[] = {"b.gguf", "a.gguf", ".0.gguf", "c.txt"};
+enum { NAMES_N = sizeof names / sizeof *names };
+
+static void path_of(const char *name, char out[256]) {
+    snprintf(out, 256, "%s/%s", dir, name);
+}
+
+static int set_up(void **state) {
+    (void)state;
+    char path[256];
+    if (!mkdtemp(dir)) return -1;
+    for (size_t i = 0; i < NAMES_N; i++) {
+        path_of(names[i], path);
+        if (hl_file_write(path, (hl_bytes){(const uint8_t *)"x", 1}, NULL) < 0) return -1;
+    }
+    path_of("0.gguf", path);
+    return mkdir(path, 0700);
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    char path[256];
+    for (size_t i = 0; i < NAMES_N; i++) {
+        path_of(names[i], path);
+        unlink(path);
+    }
+    path_of("0.gguf", path);
+    rmdir(path);
+    return rmdir(dir);
+}
+
+static void the_first_file_is_found(void **state) {
+    (void)state;
+    char got[256], want[256];
+    assert_true(hl_dir_first(dir, HL_STR(".gguf"), got, sizeof got));
+    path_of("a.gguf", want); /* neither the directory nor the hidden one */
+    assert_string_equal(got, want);
+    assert_true(hl_dir_first(dir, HL_STR(".txt"), got, sizeof got));
+}
+
+static void what_is_not_there_is_not_found(void **state) {
+    (void)state;
+    char got[256];
+    assert_false(hl_dir_first(dir, HL_STR(".bin"), got, sizeof got));
+    assert_false(hl_dir_first("/nonexistent/dir", HL_STR(".gguf"), got, sizeof got));
+    assert_false(hl_dir_first(dir, HL_STR(".gguf"), got, strlen(dir) + 3));
+}
+
+static void making_one_that_is_there_is_well(void **state) {
+    (void)state;
+    char path[256];
+    path_of("a.gguf", path);
+    assert_true(hl_dir_make(dir));
+    assert_false(hl_dir_make(path));
+    assert_false(hl_dir_make("/nonexistent/dir"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_first_file_is_found),
+        cmocka_unit_test(what_is_not_there_is_not_found),
+        cmocka_unit_test(making_one_that_is_there_is_well),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
