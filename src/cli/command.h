@@ -1,0 +1,45 @@
+/* cli/command.h
+ *
+ * A command: its flags, its help and what it does, in one table entry (commands are listed in
+ * cli.c).  Commands speak to models through serve/client.h and nothing below it.
+ *
+ * Exit codes: a command that Ollama has exits with 1 on any error; the others with the status's
+ * code of sysexits.h (docs/user/exit-codes.md).
+ */
+#pragma once
+
+#include "cli/out.h"
+#include "config/flags.h"
+#include "serve/client.h"
+
+typedef struct hl__call {
+    const struct hl__command *command;
+    char **words; /* [n_words], as the user wrote them */
+    size_t n_words;
+    void *args; /* the struct that the command's flags fill */
+    hl_options options;
+} hl__call;
+
+typedef hl_status hl__command_fn(hl__call *call, hl_error *err);
+
+typedef struct hl__command {
+    const char *name, *usage, *summary;
+    const char *about; /* more for its --help; NULL: the summary says it all */
+    bool as_ollama;    /* exits with 1 on any error */
+    hl_flag_table flags;
+    size_t args_bytes;
+    size_t words_min, words_max;
+    hl__command_fn *run;
+} hl__command;
+
+extern const hl__command hl__command_run, hl__command_generate, hl__command_tokenize,
+    hl__command_render, hl__command_show, hl__command_info;
+
+#define HL__FLAGS(table, with_options) {(table), sizeof(table) / sizeof *(table), (with_options)}
+
+/* The words from `first` on, joined by spaces, appended. */
+void hl__join_words(const hl__call *call, size_t first, hl_buf *out);
+/* Standard input to its end. */
+hl_status hl__read_stdin(hl_buf *ret, hl_error *err) HL_NODISCARD;
+/* Whether somebody piped something in, so that reading it does not wait for a person. */
+bool hl__stdin_is_piped(void);
