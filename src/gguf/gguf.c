@@ -526,6 +526,14 @@ void hl_gguf_close(hl_gguf *g) {
     hl_free(g);
 }
 
+void hl_gguf_forget(const hl_gguf *g, hl_bytes data) {
+    for (size_t i = 0; i < g->n_parts; i++) {
+        hl_bytes whole = g->parts[i].map.bytes;
+        if (!whole.ptr || data.ptr < whole.ptr || data.ptr >= whole.ptr + whole.len) continue;
+        hl_file_map_forget(&g->parts[i].map, (size_t)(data.ptr - whole.ptr), data.len);
+    }
+}
+
 /* --- Reads ---------------------------------------------------------------- */
 
 uint32_t hl_gguf_version(const hl_gguf *g) {

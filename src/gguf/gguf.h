@@ -77,6 +77,10 @@ hl_status hl_gguf_open(const char *path, hl_gguf **ret, hl_error *err) HL_NODISC
 hl_status hl_gguf_open_bytes(hl_bytes file, hl_gguf **ret, hl_error *err) HL_NODISCARD;
 void hl_gguf_close(hl_gguf *g); /* accepts NULL */
 
+/* Tells the system that a tensor's bytes are not needed for now, so that their pages may go; they
+ * are read from the file again when they are.  Bytes of a caller stay as they are. */
+void hl_gguf_forget(const hl_gguf *g, hl_bytes data);
+
 uint32_t hl_gguf_version(const hl_gguf *g);
 size_t hl_gguf_n_values(const hl_gguf *g);
 const hl_gguf_value *hl_gguf_value_at(const hl_gguf *g, size_t i);
