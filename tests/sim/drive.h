@@ -12,6 +12,7 @@ typedef struct answer {
     hl_seq_id seq;
     hl_buf text;
     uint32_t *tokens; /* [n_tokens] */
+    uint64_t *bits;   /* [n_tokens] of the log-probabilities' bytes; 0 where none are asked for */
     size_t n_tokens, cap_tokens;
     size_t n_logprobs;
     uint32_t n_terminal;
@@ -21,20 +22,37 @@ typedef struct answer {
 static inline void answer_deinit(answer *a) {
     hl_buf_deinit(&a->text);
     hl_free(a->tokens);
+    hl_free(a->bits);
     *a = (answer){0};
+}
+
+/* The first n tokens are the same, and came from the same logits, bit for bit. */
+static inline bool answer_tokens_equal(const answer *a, const answer *b, size_t n) {
+    return n == 0 || (memcmp(a->tokens, b->tokens, n * sizeof *a->tokens) == 0 &&
+                      memcmp(a->bits, b->bits, n * sizeof *a->bits) == 0);
 }
 
 static inline bool answer_equal(const answer *a, const answer *b) {
     return hl_str_eq(hl_buf_str(&a->text), hl_buf_str(&b->text)) && a->n_tokens == b->n_tokens &&
-           (a->n_tokens == 0 || memcmp(a->tokens, b->tokens, a->n_tokens * sizeof *a->tokens) == 0);
+           answer_tokens_equal(a, b, a->n_tokens);
 }
 
 /* What a cancelled sequence said is the beginning of what it would have said. */
 static inline bool answer_begins(const answer *whole, const answer *part) {
     return hl_str_starts(hl_buf_str(&whole->text), hl_buf_str(&part->text)) &&
-           part->n_tokens <= whole->n_tokens &&
-           (part->n_tokens == 0 ||
-            memcmp(whole->tokens, part->tokens, part->n_tokens * sizeof *part->tokens) == 0);
+           part->n_tokens <= whole->n_tokens && answer_tokens_equal(whole, part, part->n_tokens);
+}
+
+/* FNV-1a over the chosen and the likeliest tokens with their log-probabilities. */
+static inline uint64_t logprobs_bits(const hl_token_logprobs *l) {
+    uint64_t hash = 0xCBF29CE484222325u;
+    for (uint32_t i = 0; i <= l->n_top; i++) {
+        const hl_logprob *p = i == 0 ? &l->chosen : &l->top[i - 1];
+        uint32_t words[2] = {p->token, 0};
+        memcpy(&words[1], &p->logprob, sizeof p->logprob);
+        for (int k = 0; k < 2; k++) hash = (hash ^ words[k]) * 0x100000001B3u;
+    }
+    return hash;
 }
 
 /* NULL, or what is wrong with the event. */
@@ -53,8 +71,10 @@ static inline const char *answer_add(answer *a, const hl_event *ev) {
         if (a->n_tokens == a->cap_tokens) {
             a->cap_tokens = a->cap_tokens ? 2 * a->cap_tokens : 64;
             a->tokens = hl_realloc(a->tokens, a->cap_tokens * sizeof *a->tokens);
-            HL_ASSERT(a->tokens);
+            a->bits = hl_realloc(a->bits, a->cap_tokens * sizeof *a->bits);
+            HL_ASSERT(a->tokens && a->bits);
         }
+        a->bits[a->n_tokens] = ev->logprobs ? logprobs_bits(&ev->logprobs[i]) : 0;
         a->tokens[a->n_tokens++] = ev->tokens[i];
         a->n_logprobs += ev->logprobs != NULL;
     }

@@ -4,6 +4,7 @@
  * says alone.
  *
  * HL_SIM_SEED=n replays one seed, HL_SIM_SEEDS=n runs so many. */
+#include "base/cpu.h"
 #include "base/fs.h"
 #include "base/rng.h"
 #include "engine/native/native.h"
@@ -301,6 +302,8 @@ static void plan_half_the_pages(sim *s, const fixture *f, uint64_t seed, uint32_
         plan_prompt(s, p, n_tokens - n_predict);
         plan_options(s, p, n_predict);
         p->req.options.n_stop = 0;
+        p->req.options.logprobs = true; /* their bits tell whether the logits are the same */
+        p->req.options.n_logprobs = HL_NATIVE_LOGPROBS_MAX;
         p->req.options.logit_bias = f->no_end;
         p->req.options.n_logit_bias = seed % 2 ? f->n_no_end : 0;
         p->arrives = (int)below(s, 20);
@@ -355,34 +358,44 @@ static void a_lost_token_is_noticed(void **state) {
     hl_free(s);
 }
 
-static const char *find_model(void) {
-    static const char *const paths[] = {"models/tiny/tiny-q8_0.gguf", "models/tiny/tiny.gguf",
-                                        "models/tiny/tiny-q4_k_m.gguf",
-                                        "../shared/tiny-model/tiny-q8_0.gguf"};
-    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
-        if (hl_path_is_file(paths[i])) return paths[i];
-    return NULL;
-}
-
-static void the_tiny_model_in_half_the_pages(void **state) {
-    (void)state;
-    const char *path = find_model();
+static void run_file_in_half_the_pages(const char *path, bool full) {
     hl_error err;
     hl_model *m;
     hl_tokenizer *t;
-    if (!path) {
-        print_message("no tiny model at hand\n");
-        skip();
-    }
     if (hl_model_open(path, &m, &err) < 0) fail_msg("%s", err.text);
     if (hl_tokenizer_create(m->gguf, &t, &err) < 0) fail_msg("%s", err.text);
     const fixture f = fixture_of(&hl_backend_cpu, m, t);
-    if (is_slow())
-        for (uint64_t seed = 1; seed <= 4; seed++) (void)run_half_the_pages(&f, seed, 32, 2000);
+    uint64_t preemptions = 0;
+    if (full)
+        for (uint64_t seed = 1; seed <= 4; seed++)
+            preemptions += run_half_the_pages(&f, seed, 32, 2000);
     else
-        for (uint64_t seed = 1; seed <= 2; seed++) (void)run_half_the_pages(&f, seed, 6, 120);
+        preemptions += run_half_the_pages(&f, 1, 6, 120);
+    assert_true(preemptions > 0);
     hl_tokenizer_destroy(t);
     hl_model_close(m);
+}
+
+/* Texts, ids and log-probabilities as alone, also after preempting, on each kind of weights;
+ * HL_TEST_SLOW=1: on every level; on those with SIMD 32 sequences of up to 2,000 tokens. */
+static void the_tiny_model_in_half_the_pages(void **state) {
+    static const char *const paths[] = {"models/tiny/tiny-q4_k_m.gguf",
+                                        "../shared/tiny-model/tiny-f16.gguf",
+                                        "../shared/tiny-model/tiny-q8_0.gguf"};
+    (void)state;
+    hl_cpu_level best = hl_cpu_level_best(hl_cpu_features());
+    for (hl_cpu_level level = is_slow() ? HL_CPU_REF : best; level <= best; level++) {
+        (void)setenv("HYPERLLAMA_CPU", hl_cpu_level_name(level), 1);
+        for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+            if (!hl_path_is_file(paths[i])) {
+                print_message("%s is not at hand\n", paths[i]);
+                continue;
+            }
+            print_message("%s %s: ", hl_cpu_level_name(level), paths[i]);
+            run_file_in_half_the_pages(paths[i], is_slow() && level > HL_CPU_REF);
+        }
+    }
+    (void)unsetenv("HYPERLLAMA_CPU");
 }
 
 int main(void) {
