@@ -177,6 +177,11 @@ static inline bool sanitized(void) {
 #endif
 }
 
+static inline bool too_slow_here(void) {
+    if (sanitized()) print_message("skipped: too slow with sanitizers; smaller models run\n");
+    return sanitized();
+}
+
 /* Levels to test: those that this machine has, or the one that HL_TEST_LEVEL names. */
 static inline bool level_wanted(hl_cpu_level level) {
     const char *only = getenv("HL_TEST_LEVEL");

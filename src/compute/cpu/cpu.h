@@ -84,8 +84,9 @@ typedef struct hl__cpu_backend {
     char describe[96];
 } hl__cpu_backend;
 
-/* Rows of a matrix that one item covers: a multiple of row_tile, some items a thread. */
-uint32_t hl__rows_of_item(const hl__cpu_backend *b, const hl_cpu_matrix *w);
+/* Rows of a matrix that one item covers when it is multiplied with n_cols columns: a multiple of
+ * row_tile. */
+uint32_t hl__rows_of_item(const hl__cpu_backend *b, const hl_cpu_matrix *w, uint32_t n_cols);
 static inline uint32_t hl__items_of(uint32_t n, uint32_t n_each) {
     return n / n_each + (n % n_each != 0);
 }

@@ -98,13 +98,13 @@ static void prepare(const walk *w, unsigned kinds, const float *x, uint32_t cols
 /* y[n, ldy] = W act, for rows of the item with number i among the matrix's own. */
 static void project_item(const walk *w, const hl_cpu_matrix *m, uint32_t i, float *y, size_t ldy) {
     const hl_cpu_ops *ops = w->b->ops;
-    uint32_t each = hl__rows_of_item(w->b, m), row0 = i * each;
+    uint32_t each = hl__rows_of_item(w->b, m, w->n_rows), row0 = i * each;
     uint32_t row1 = row0 + each < m->rows ? row0 + each : m->rows;
     ops->matmul(m, row0, row1, w->b->scratch.act[ops->act_kind(m->dtype)], w->n_rows, y, ldy);
 }
 
 static uint32_t n_items(const walk *w, const hl_cpu_matrix *m) {
-    return hl__items_of(m->rows, hl__rows_of_item(w->b, m));
+    return hl__items_of(m->rows, hl__rows_of_item(w->b, m, w->n_rows));
 }
 
 static void project(walk *w, const hl_cpu_matrix *m, const hl_vector *bias) {
@@ -251,7 +251,7 @@ static void run_attention(walk *w, uint32_t i_block) {
 static void widen(const walk *w, const hl__cpu_block *c, uint32_t n_ff) {
     const hl__scratch *s = &w->b->scratch;
     const hl_cpu_matrix *gate = &c->as.ffn.gate, *up = &c->as.ffn.up;
-    uint32_t each = hl__rows_of_item(w->b, gate);
+    uint32_t each = hl__rows_of_item(w->b, gate, w->n_rows);
     for (uint32_t i; take(w, hl__items_of(n_ff, each), &i);) {
         uint32_t row0 = i * each, n = row0 + each < n_ff ? each : n_ff - row0;
         project_item(w, gate, i, s->gate, n_ff);
@@ -336,7 +336,7 @@ static void head_item(const walk *w, uint32_t i) {
     const hl_cpu_matrix *m = &w->b->output;
     hl_act_kind kind = ops->act_kind(m->dtype);
     size_t act_bytes = ops->act_row_bytes(kind, m->cols), ldy = w->batch->output_stride;
-    uint32_t each = hl__rows_of_item(w->b, m), row0 = i * each;
+    uint32_t each = hl__rows_of_item(w->b, m, w->n_rows), row0 = i * each;
     uint32_t row1 = row0 + each < m->rows ? row0 + each : m->rows;
     for (uint32_t first = 0, end; first < w->n_rows; first = end) {
         for (end = first; end < w->n_rows && !wants_hidden(w, end);) end++;

@@ -25,14 +25,26 @@ uint64_t hl__weights_bytes(const hl_model *m, const hl_cpu_ops *ops) {
     return sum;
 }
 
-uint32_t hl__rows_of_item(const hl__cpu_backend *b, const hl_cpu_matrix *w) {
-    enum { ITEMS_A_THREAD = 8, ROWS_MAX = 256 };
-    uint32_t tile = b->ops->row_tile, n_items = hl__pool_threads(b->pool) * ITEMS_A_THREAD;
+uint32_t hl__rows_of_item(const hl__cpu_backend *b, const hl_cpu_matrix *w, uint32_t n_cols) {
+    enum {
+        COLS_FEW = 8,            /* up to here reading the weights takes longer than computing */
+        ITEMS_FEW = 2,           /* a thread: each begins anew what the processor reads ahead … */
+        BYTES_FEW_MAX = 2 << 20, /* … but a thread that was interrupted must not hold up a step */
+        ITEMS = 8,
+        ROWS_MAX = 256 /* gate and up of so many rows stay in the cache until their product */
+    };
+    bool few = n_cols <= COLS_FEW;
+    uint32_t tile = b->ops->row_tile;
+    uint32_t n_items = hl__pool_threads(b->pool) * (few ? ITEMS_FEW : ITEMS);
     uint32_t n_tiles = hl__items_of(hl__items_of(w->rows, tile), n_items);
-    uint32_t n_tiles_max = ROWS_MAX / tile;
-    HL_DASSERT(tile >= 1 && tile <= HL_CPU_ROW_TILE_MAX && n_tiles >= 1);
-    return (n_tiles < n_tiles_max ? n_tiles : n_tiles_max) * tile;
+    size_t tile_bytes = b->ops->matrix_bytes(w->dtype, tile, w->cols);
+    size_t n_tiles_max = few ? BYTES_FEW_MAX / tile_bytes : ROWS_MAX / tile;
+    HL_DASSERT(tile >= 1 && tile <= HL_CPU_ROW_TILE_MAX && n_tiles >= 1 && tile_bytes > 0);
+    if (n_tiles_max == 0) n_tiles_max = 1;
+    return (n_tiles < n_tiles_max ? n_tiles : (uint32_t)n_tiles_max) * tile;
 }
+
+enum { PACK_COLS = 512 }; /* items as for many columns */
 
 typedef struct pack_job {
     hl__cpu_backend *b;
@@ -43,7 +55,7 @@ typedef struct pack_job {
 static void pack_items(void *arg, uint32_t thread) {
     (void)thread;
     pack_job *job = arg;
-    uint32_t n = hl__rows_of_item(job->b, job->dst), rows = job->dst->rows;
+    uint32_t n = hl__rows_of_item(job->b, job->dst, PACK_COLS), rows = job->dst->rows;
     for (uint32_t i; (i = hl__pool_take(job->b->pool)) < hl__items_of(rows, n);) {
         uint32_t row0 = i * n, row1 = row0 + n < rows ? row0 + n : rows;
         job->b->ops->matrix_pack(job->dst, job->src->data, row0, row1);

@@ -304,6 +304,31 @@ static void a_tokenizer_of_another_size_is_refused(void **state) {
     refused(&s, HL_EFORMAT, "3 tokens, the embedding 50");
 }
 
+/* --- Memory ---------------------------------------------------------------- */
+
+static void load_gives_back_what_it_took_when_memory_ends(void **state) {
+    (void)state;
+    small_model s = {.family = "qwen3"};
+    hl_model *m = NULL;
+    hl_error err;
+    small_begin(&s);
+    hl_gguf_close(small_finish(&s));
+    hl_status st = HL_ENOMEM;
+    for (uint64_t n = 1; st == HL_ENOMEM; n++) {
+        hl_gguf *g;
+        assert_true(n < 200);
+        small_ok(hl_gguf_open_bytes((hl_bytes){s.bytes, s.n_bytes}, &g, &err), &err);
+        hl_mem_fail_nth(n);
+        st = hl_model_load(g, &m, &err);
+        hl_mem_fail_nth(0);
+        if (n == 1) assert_int_equal(st, HL_ENOMEM);
+    }
+    small_ok(st, &err);
+    hl_model_close(m);
+    hl_model_close(NULL);
+    small_deinit(&s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_family_loads),
@@ -324,6 +349,7 @@ int main(void) {
         cmocka_unit_test(mixtures_of_experts_are_refused),
         cmocka_unit_test(unknown_rope_scaling_is_refused),
         cmocka_unit_test(a_tokenizer_of_another_size_is_refused),
+        cmocka_unit_test(load_gives_back_what_it_took_when_memory_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
