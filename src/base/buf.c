@@ -55,6 +55,17 @@ void hl_buf_append_char(hl_buf *b, char c) {
     hl_buf_append(b, &c, 1);
 }
 
+void hl_buf_append_uint(hl_buf *b, uint64_t value) {
+    char digits[20]; /* of UINT64_MAX */
+    size_t at = sizeof digits;
+    do {
+        HL_DASSERT(at > 0);
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    hl_buf_append(b, digits + at, sizeof digits - at);
+}
+
 void hl_buf_printf(hl_buf *b, const char *fmt, ...) {
     va_list ap, again;
     va_start(ap, fmt);

@@ -28,6 +28,7 @@ void hl_buf_append(hl_buf *b, const void *data, size_t len);
 void hl_buf_append_str(hl_buf *b, hl_str s);
 void hl_buf_append_cstr(hl_buf *b, const char *s);
 void hl_buf_append_char(hl_buf *b, char c);
+void hl_buf_append_uint(hl_buf *b, uint64_t value); /* in decimal; far faster than printf */
 void hl_buf_printf(hl_buf *b, const char *fmt, ...) HL_PRINTF(2, 3);
 /* Makes room for n bytes behind len; false when it failed. */
 bool hl_buf_reserve(hl_buf *b, size_t n);

@@ -23,6 +23,14 @@ bool hl_dir_first(const char *dir, hl_str suffix, char *out, size_t cap) {
     return n > 0 && (size_t)n < cap;
 }
 
+void hl_dir_each(const char *dir, void (*each)(void *arg, const char *name), void *arg) {
+    DIR *d = opendir(dir);
+    if (!d) return;
+    for (struct dirent *entry = readdir(d); entry; entry = readdir(d))
+        if (entry->d_name[0] != '.') each(arg, entry->d_name);
+    closedir(d);
+}
+
 bool hl_dir_make(const char *dir) {
     return mkdir(dir, 0700) == 0 || hl_path_is_dir(dir);
 }

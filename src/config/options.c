@@ -60,13 +60,16 @@ double hl_options_get(const hl_options *o, hl_option_id id) {
 }
 
 static hl_status refuse(hl_option_id id, hl_str given, hl_error *err) {
+    enum { GIVEN_SHOWN = 40 }; /* what is wanted must still fit the message */
     const hl_option_info *info = &infos[id];
+    given = hl_str_slice(given, 0, GIVEN_SHOWN);
     if (info->kind == HL_OPTION_BOOL)
-        return hl_fail(err, HL_EINVAL, "options", "option \"%s\" is %.*s, wants true or false",
+        return hl_fail(err, HL_EINVAL, "options", "option \"%s\" is \"%.*s\", wants true or false",
                        info->name, HL_STR_ARG(given));
-    return hl_fail(err, HL_EINVAL, "options", "option \"%s\" is %.*s, wants %s from %.10g to %.10g",
-                   info->name, HL_STR_ARG(given),
-                   info->kind == HL_OPTION_INT ? "an integer" : "a number", info->min, info->max);
+    return hl_fail(err, HL_EINVAL, "options",
+                   "option \"%s\" is \"%.*s\", wants %s from %.10g to %.10g", info->name,
+                   HL_STR_ARG(given), info->kind == HL_OPTION_INT ? "an integer" : "a number",
+                   info->min, info->max);
 }
 
 /* NaN is outside every range. */

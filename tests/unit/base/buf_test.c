@@ -18,6 +18,19 @@ static void test_appends_add_up_and_end_in_nul(void **state) {
     assert_null(b.ptr);
 }
 
+static void test_whole_numbers(void **state) {
+    (void)state;
+    hl_buf b;
+    hl_buf_init(&b, 0);
+    hl_buf_append_uint(&b, 0);
+    hl_buf_append_char(&b, ' ');
+    hl_buf_append_uint(&b, 4096);
+    hl_buf_append_char(&b, ' ');
+    hl_buf_append_uint(&b, UINT64_MAX);
+    assert_str(hl_buf_str(&b), "0 4096 18446744073709551615");
+    hl_buf_deinit(&b);
+}
+
 static void test_nothing_can_be_appended(void **state) {
     (void)state;
     hl_buf b;
@@ -99,6 +112,7 @@ static void test_consume_drops_the_front(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_appends_add_up_and_end_in_nul),
+        cmocka_unit_test(test_whole_numbers),
         cmocka_unit_test(test_nothing_can_be_appended),
         cmocka_unit_test(test_grows_to_any_size),
         cmocka_unit_test(test_limit_is_exact_and_sticks),

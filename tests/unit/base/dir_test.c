@@ -60,6 +60,21 @@ static void what_is_not_there_is_not_found(void **state) {
     assert_false(hl_dir_first(dir, HL_STR(".gguf"), got, strlen(dir) + 3));
 }
 
+static void count(void *arg, const char *name) {
+    size_t *n = arg;
+    assert_true(name[0] && name[0] != '.');
+    (*n)++;
+}
+
+static void all_but_hidden_ones_are_listed(void **state) {
+    (void)state;
+    size_t n = 0, none = 0;
+    hl_dir_each(dir, count, &n);
+    assert_true(n >= 2);
+    hl_dir_each("/nonexistent/dir", count, &none);
+    assert_int_equal(none, 0);
+}
+
 static void making_one_that_is_there_is_well(void **state) {
     (void)state;
     char path[256];
@@ -73,6 +88,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_file_is_found),
         cmocka_unit_test(what_is_not_there_is_not_found),
+        cmocka_unit_test(all_but_hidden_ones_are_listed),
         cmocka_unit_test(making_one_that_is_there_is_well),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

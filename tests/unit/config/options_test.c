@@ -109,9 +109,10 @@ static void refusals_say_what_is_wanted(void **state) {
     hl_error err;
     hl_options_init(&o);
     assert_int_equal(set_text(&o, "num_ctx", "many", &err), HL_EINVAL);
-    assert_string_equal(err.text, "option \"num_ctx\" is many, wants an integer from 0 to 4194304");
+    assert_string_equal(err.text,
+                        "option \"num_ctx\" is \"many\", wants an integer from 0 to 4194304");
     assert_int_equal(hl_options_set_number(&o, HL_OPT_top_p, 1.5, &err), HL_EINVAL);
-    assert_string_equal(err.text, "option \"top_p\" is 1.5, wants a number from 0 to 1");
+    assert_string_equal(err.text, "option \"top_p\" is \"1.5\", wants a number from 0 to 1");
     assert_int_equal(set_text(&o, "heat", "1", &err), HL_EINVAL);
     assert_string_equal(err.text, "unknown parameter 'heat'");
 }
