@@ -67,6 +67,10 @@ typedef struct hl_request {
     /* What serve's preparation makes of the above for engines that take tokens. */
     const uint32_t *tokens;
     size_t n_tokens;
+    /* And of format and schema (text/grammar.h); NULL: none.  Unlike the rest these are borrowed
+     * until the terminal event.  The vocabulary is that of the engine's tokenizer. */
+    const struct hl_grammar *grammar;
+    const struct hl_grammar_vocab *grammar_vocab;
 } hl_request;
 
 typedef enum hl_event_kind {

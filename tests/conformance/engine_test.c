@@ -372,7 +372,7 @@ static void native_refuses_what_it_cannot_do(void **state) {
     assert_non_null(strstr(err.text, "token 1 of the prompt is 4294967295"));
     req = request(1, PROMPT);
     req.format = HL_FORMAT_JSON;
-    assert_int_equal(hl_engine_submit(e, 1, &req, 0, NULL), HL_EUNSUPPORTED);
+    assert_int_equal(hl_engine_submit(e, 1, &req, 0, NULL), HL_EINVAL); /* and no grammar */
     req = request(1, PROMPT);
     req.options.logprobs = true;
     req.options.n_logprobs = 21;

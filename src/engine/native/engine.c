@@ -5,6 +5,7 @@
 #include "engine/native/batch.h"
 #include "engine/native/emit.h"
 #include "engine/native/sample.h"
+#include "text/grammar.h"
 
 #include <string.h>
 
@@ -21,6 +22,8 @@ typedef struct slot {
     hl_logit_bias *bias; /* [HL_LOGIT_BIAS_MAX] */
     hl_sampler sampler;
     hl_emit emit;
+    hl_grammar_state *grammar;     /* used when there is a vocabulary for it */
+    const hl_grammar_vocab *vocab; /* the request's; NULL: any text */
     uint32_t n_ctx, n_predict, n_generated;
     uint32_t n_top; /* log-probabilities beside the chosen one */
     bool logprobs;
@@ -43,6 +46,7 @@ typedef struct native {
     hl_slice *slices; /* [caps.seqs_max] */
     float *outputs;   /* [outputs_max, model->n_vocab] */
     hl_sample_scratch scratch;
+    hl_grammar_masks *masks;
 
     hl_event *events; /* [2 * caps.seqs_max] of the last step: a text and an end for each */
     uint32_t n_events, n_given;
@@ -96,8 +100,11 @@ static hl_status check_request(const native *e, const hl_request *req, hl_error 
     const hl_options *o = &req->options;
     if (req->kind != HL_REQUEST_GENERATE)
         return hl_fail(err, HL_EUNSUPPORTED, "engine", "this engine makes no embeddings");
-    if (req->format != HL_FORMAT_TEXT)
-        return hl_fail(err, HL_EUNSUPPORTED, "engine", "this engine has no structured output");
+    if (req->format != HL_FORMAT_TEXT && !req->grammar)
+        return hl_fail(err, HL_EINVAL, "engine", "a format without its grammar");
+    if (req->grammar &&
+        (!req->grammar_vocab || hl_grammar_vocab_tokenizer(req->grammar_vocab) != e->tokenizer))
+        return hl_fail(err, HL_EINVAL, "engine", "a grammar without this engine's vocabulary");
     if (o->logprobs && o->n_logprobs > HL_NATIVE_LOGPROBS_MAX)
         return hl_fail(err, HL_ELIMIT, "engine", "%u log-probabilities a token, at most %d",
                        o->n_logprobs, HL_NATIVE_LOGPROBS_MAX);
@@ -152,6 +159,8 @@ static hl_status native_submit(hl_engine *base, hl_seq_id seq, const hl_request 
     s->start_ns = s->first_ns = 0;
     fill_span(s, req);
     fill_sampler(e, s, &req->options);
+    s->vocab = req->grammar ? req->grammar_vocab : NULL;
+    if (req->grammar) hl_grammar_begin(s->grammar, req->grammar);
     s->state = SLOT_LIVE;
     e->stats.seqs_live++;
     hl_batcher_add(&e->batcher, &s->span);
@@ -209,6 +218,14 @@ static void fail_logits(native *e, slot *s, uint32_t at, float value) {
     (void)hl_fail(&ev->error, HL_EDEVICE, "engine",
                   "the model's output for token %u of the sequence is not finite (logit %u is %g)",
                   s->span.n_tokens, at, (double)value);
+    end_slot(e, s);
+}
+
+static void fail_grammar(native *e, slot *s) {
+    hl_event *ev = push_event(e, s, HL_EVENT_FAILED);
+    (void)hl_fail(&ev->error, HL_EUNSUPPORTED, "engine",
+                  "no token of this model goes on with the format behind %u tokens of the answer",
+                  s->n_generated);
     end_slot(e, s);
 }
 
@@ -271,6 +288,12 @@ static void end_answer(native *e, slot *s, bool stopped, hl_finish why) {
     finish(e, s, why);
 }
 
+/* Nothing can follow: the end token needs no computing, but counts as if it had come. */
+static void end_complete(native *e, slot *s) {
+    s->n_generated++;
+    end_answer(e, s, false, HL_FINISH_STOP);
+}
+
 /* A token was sampled: it joins the history, and its text goes out. */
 static void accept(native *e, slot *s, uint32_t token, const hl_token_logprobs *logprobs) {
     HL_ASSERT(s->span.n_tokens < s->n_ctx);
@@ -284,8 +307,32 @@ static void accept(native *e, slot *s, uint32_t token, const hl_token_logprobs *
         end_answer(e, s, true, HL_FINISH_STOP);
     else if (s->n_generated == s->n_predict || s->span.n_tokens == s->n_ctx)
         end_answer(e, s, false, HL_FINISH_LENGTH);
+    else if (s->vocab && hl_grammar_is_complete(s->grammar))
+        end_complete(e, s);
     else
         give_text(e, s, false);
+}
+
+/* Whether the format lets the token come next; then the format moves on. */
+static bool follows_format(native *e, slot *s, uint32_t token) {
+    if (!s->vocab) return true;
+    if (hl_tokenizer_is_end(e->tokenizer, token)) return hl_grammar_can_end(s->grammar);
+    return hl_grammar_advance(s->grammar, hl_grammar_vocab_piece(s->vocab, token));
+}
+
+/* Most tokens follow the format by themselves; which ones may come is only worked out when one does
+ * not.  False: none. */
+static bool pick(native *e, slot *s, float *logits, uint32_t *ret_token) {
+    const uint32_t *history = s->span.tokens;
+    uint32_t n = s->span.n_tokens;
+    *ret_token = hl_sampler_pick(&s->sampler, &e->scratch, logits, history, n);
+    if (follows_format(e, s, *ret_token)) return true;
+    const uint32_t *mask = hl_grammar_mask(e->masks, s->vocab, s->grammar);
+    bool any = false;
+    for (uint32_t id = 0; id < e->n_vocab && !any; id++) any = hl_grammar_mask_has(mask, id);
+    if (!any) return false;
+    *ret_token = hl_sampler_pick_masked(&s->sampler, &e->scratch, logits, mask, history, n);
+    return follows_format(e, s, *ret_token);
 }
 
 static void sample(native *e, slot *s, float *logits) {
@@ -294,8 +341,11 @@ static void sample(native *e, slot *s, float *logits) {
         fail_logits(e, s, bad, logits[bad]);
         return;
     }
-    uint32_t token = hl_sampler_pick(&s->sampler, &e->scratch, logits, s->span.tokens,
-                                     s->span.n_tokens);
+    uint32_t token;
+    if (!pick(e, s, logits, &token)) {
+        fail_grammar(e, s);
+        return;
+    }
     if (!s->logprobs) {
         accept(e, s, token, NULL);
         return;
@@ -384,7 +434,9 @@ static void native_destroy(hl_engine *base) {
         hl_free(e->slots[i].tokens);
         hl_free(e->slots[i].span.pages);
         hl_free(e->slots[i].bias);
+        hl_grammar_state_destroy(e->slots[i].grammar);
     }
+    hl_grammar_masks_destroy(e->masks);
     hl_batcher_deinit(&e->batcher);
     hl_sample_scratch_deinit(&e->scratch);
     hl_free(e->slots);
@@ -446,7 +498,7 @@ static uint64_t slot_bytes(const hl_native_config *c) {
     return sizeof(slot) + 2 * sizeof(hl_event) + sizeof(hl_slice) +
            c->ctx_max * (uint64_t)sizeof(uint32_t) +
            hl_pages_for(c->ctx_max) * (uint64_t)sizeof(uint32_t) +
-           HL_LOGIT_BIAS_MAX * sizeof(hl_logit_bias) +
+           HL_LOGIT_BIAS_MAX * sizeof(hl_logit_bias) + hl_grammar_state_bytes() +
            hl_emit_bytes(PIECE_BYTES_PLANNED, HL_NATIVE_STOP_BYTES_MAX, HL_NATIVE_LOGPROBS_MAX);
 }
 
@@ -461,7 +513,7 @@ hl_status hl_native_plan_make(const hl_model *m, const hl_native_config *config,
     p.engine_bytes = sizeof(native) + c.seqs_max * slot_bytes(&c) + hl_kv_bytes(c.kv_pages) +
                      c.step_rows_max * (uint64_t)sizeof(uint32_t) +
                      c.outputs_max * (uint64_t)m->n_vocab * sizeof(float) +
-                     hl_sample_scratch_bytes(m->n_vocab);
+                     hl_sample_scratch_bytes(m->n_vocab) + hl_grammar_masks_bytes(m->n_vocab);
     p.total_bytes = p.backend.weight_bytes + p.backend.kv_bytes + p.backend.scratch_bytes +
                     p.engine_bytes;
     *ret = p;
@@ -489,6 +541,7 @@ static hl_status create_slots(native *e, const hl_native_config *c, hl_error *er
                            c->seqs_max, c->ctx_max);
         HL_TRY(hl_emit_init(&s->emit, piece_max, HL_NATIVE_STOP_BYTES_MAX, HL_NATIVE_LOGPROBS_MAX,
                             err));
+        HL_TRY(hl_grammar_state_create(&s->grammar, err));
     }
     return HL_OK;
 }
@@ -505,6 +558,7 @@ static hl_status create_buffers(native *e, const hl_native_config *c, hl_error *
         return hl_fail(err, HL_ENOMEM, "engine", "no memory for %u sequences", c->seqs_max);
     HL_TRY(create_slots(e, c, err));
     HL_TRY(hl_sample_scratch_init(&e->scratch, e->n_vocab, err));
+    HL_TRY(hl_grammar_masks_create(hl_tokenizer_n_vocab(e->tokenizer), &e->masks, err));
     return hl_batcher_init(&e->batcher, c->seqs_max, c->step_rows_max, c->kv_pages, err);
 }
 
@@ -514,9 +568,11 @@ hl_status hl_native_create(const hl_model *m, const hl_tokenizer *t, const hl_na
     HL_TRY(complete_limits(config, &c, err));
     native *e = hl_calloc(1, sizeof *e);
     if (!e) return hl_fail(err, HL_ENOMEM, "engine", "no memory for an engine");
-    e->engine = (hl_engine){
-        .ops = &native_ops,
-        .caps = {.takes_tokens = true, .seqs_max = c.seqs_max, .ctx_max = c.ctx_max}};
+    e->engine = (hl_engine){.ops = &native_ops,
+                            .caps = {.takes_tokens = true,
+                                     .structured_output = true,
+                                     .seqs_max = c.seqs_max,
+                                     .ctx_max = c.ctx_max}};
     e->model = m;
     e->tokenizer = t;
     e->now = c.now;

@@ -14,9 +14,9 @@
  *
  * Errors of create: EINVAL names a limit that makes no sense, ENOMEM, and what the backend says.
  * Of submit, beside engine.h's: EINVAL (no tokens, an id that the vocabulary has not, malformed
- * or empty stop strings, a bias that is no number), EUNSUPPORTED (embeddings, formats), ELIMIT (too
- * many or too long stop strings, biases, logprobs). Threads: as engine.h says; cancel may come from
- * any thread.
+ * or empty stop strings, a bias that is no number, a format without its grammar), EUNSUPPORTED
+ * (embeddings), ELIMIT (too many or too long stop strings, biases, logprobs). Threads: as engine.h
+ * says; cancel may come from any thread.
  */
 #pragma once
 

@@ -8,7 +8,7 @@
 
 uint64_t hl_sample_scratch_bytes(uint32_t n_vocab) {
     return n_vocab * (uint64_t)(sizeof(hl_candidate) + sizeof(uint32_t) + sizeof(hl_logit_bias) +
-                                2 * sizeof(float)) +
+                                3 * sizeof(float)) +
            HL_LOGIT_BIAS_MAX * sizeof(hl_logit_bias);
 }
 
@@ -20,7 +20,8 @@ hl_status hl_sample_scratch_init(hl_sample_scratch *s, uint32_t n_vocab, hl_erro
     s->undo = hl_calloc((size_t)n_vocab + HL_LOGIT_BIAS_MAX, sizeof *s->undo);
     s->weights = hl_calloc(n_vocab, sizeof *s->weights);
     s->kept = hl_calloc(n_vocab, sizeof *s->kept);
-    if (s->candidates && s->counts && s->undo && s->weights && s->kept) return HL_OK;
+    s->masked = hl_calloc(n_vocab, sizeof *s->masked);
+    if (s->candidates && s->counts && s->undo && s->weights && s->kept && s->masked) return HL_OK;
     hl_sample_scratch_deinit(s);
     return hl_fail(err, HL_ENOMEM, "engine", "no memory to sample from %u tokens", n_vocab);
 }
@@ -31,6 +32,7 @@ void hl_sample_scratch_deinit(hl_sample_scratch *s) {
     hl_free(s->undo);
     hl_free(s->weights);
     hl_free(s->kept);
+    hl_free(s->masked);
     *s = (hl_sample_scratch){0};
 }
 
@@ -394,6 +396,19 @@ uint32_t hl_sampler_pick(hl_sampler *s, hl_sample_scratch *scratch, float *logit
     undo_all(scratch, logits);
     HL_ASSERT(token < scratch->n_vocab);
     return token;
+}
+
+/* Ruled out is the lowest finite logit: no weight, whatever bias and penalties do to it. */
+uint32_t hl_sampler_pick_masked(hl_sampler *s, hl_sample_scratch *scratch, const float *logits,
+                                const uint32_t *mask, const uint32_t *history, size_t n_history) {
+    bool any = false;
+    for (uint32_t i = 0; i < scratch->n_vocab; i++) {
+        bool on = mask[i / 32] >> i % 32 & 1;
+        scratch->masked[i] = on ? logits[i] : -FLT_MAX;
+        any |= on;
+    }
+    HL_ASSERT(any);
+    return hl_sampler_pick(s, scratch, scratch->masked, history, n_history);
 }
 
 hl_logprob hl_logprobs_get(const float *logits, hl_sample_scratch *scratch, uint32_t token,

@@ -26,6 +26,7 @@ typedef struct hl_sample_scratch {
     uint32_t n_vocab;
     hl_candidate *candidates; /* [n_vocab] */
     float *weights, *kept;    /* [n_vocab] */
+    float *masked;            /* [n_vocab] logits of which some are ruled out */
     uint32_t *counts;         /* [n_vocab] zero between calls */
     hl_logit_bias *undo; /* [HL_LOGIT_BIAS_MAX + n_vocab] logits that were changed, as they were */
     size_t n_undo;
@@ -61,6 +62,11 @@ uint32_t hl_logits_check(const float *logits, uint32_t n);
  * history [n_history]: prompt and answer so far, ids below n_vocab. */
 uint32_t hl_sampler_pick(hl_sampler *s, hl_sample_scratch *scratch, float *logits,
                          const uint32_t *history, size_t n_history);
+
+/* The same among the tokens whose bits are set in mask (bit id % 32 of word id / 32), at least one.
+ */
+uint32_t hl_sampler_pick_masked(hl_sampler *s, hl_sample_scratch *scratch, const float *logits,
+                                const uint32_t *mask, const uint32_t *history, size_t n_history);
 
 /* Log-probabilities before bias, penalties and temperature: returns that of `token`, and puts the
  * n_top
