@@ -43,7 +43,7 @@ function(hl_test label source)
   hl_add_test(${name} ${label} ${target})
 endfunction()
 
-foreach(dir base config gguf text model compute engine serve cli)
+foreach(dir base config http gguf text model compute engine serve api cli)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/unit/${dir}/*_test.c)
   foreach(source ${sources})
     hl_test(unit ${source} hl_${dir})

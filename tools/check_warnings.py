@@ -14,8 +14,9 @@ import shutil
 import subprocess
 import sys
 
-# Warnings that only one compiler knows would make the other one warn about the option.
 EXTRA = ["-fsyntax-only", "-Werror"]
+# As in CMakeLists.txt; the database may be that of another compiler.
+EXTRA_CLANG = ["-Wno-enum-float-conversion"]
 
 
 def command(entry, compiler):
@@ -28,7 +29,7 @@ def command(entry, compiler):
             skip = True
         elif word != "-c":
             kept.append(word)
-    return [compiler, *kept, *EXTRA]
+    return [compiler, *kept, *EXTRA, *(EXTRA_CLANG if "clang" in compiler else [])]
 
 
 def compile_one(entry, compiler):

@@ -56,6 +56,13 @@ class Layers(Tree):
         for header in ("engine/request.h", "serve/client.h", "gguf/gguf.h", "text/tokenizer.h"):
             self.assertEqual(self.found("cli/a.c", header), [], header)
 
+    def test_only_the_server_command_includes_the_api(self):
+        for header in ("api/api.h", "http/address.h"):
+            self.assertEqual(self.found("cli/serve.c", header), [], header)
+            self.assertEqual(len(self.found("cli/run.c", header)), 1, header)
+        self.assertEqual(len(self.found("cli/serve.c", "engine/engine.h")), 1)
+        self.assertEqual(len(self.found("api/a.c", "cli/cli.h")), 1)
+
     def test_program_fails_on_a_violation(self):
         self.plant("src/base/a.c", '#include "cli/main.h"\n')
         self.assertEqual(self.run_tool("check_layers.py").returncode, 1)
