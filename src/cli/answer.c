@@ -14,8 +14,10 @@ static unsigned wrap_width(void) {
 }
 
 void hl__answer_init(hl__answer *a, bool wordwrap, bool hide_thinking) {
-    *a = (hl__answer){.terminal = hl__out_is_terminal(), .hide_thinking = hide_thinking};
-    hl__wrap_init(&a->wrap, a->terminal && wordwrap ? wrap_width() : 0);
+    *a = (hl__answer){.terminal = hl__out_is_terminal(),
+                      .escapes = hl__out_takes_escapes(),
+                      .hide_thinking = hide_thinking};
+    hl__wrap_init(&a->wrap, a->escapes && wordwrap ? wrap_width() : 0);
     hl_buf_init(&a->text, 0);
     hl_buf_init(&a->thinking, 0);
     hl_buf_init(&a->screen, 0);
@@ -29,7 +31,7 @@ void hl__answer_deinit(hl__answer *a) {
 
 static void begin_thinking(hl__answer *a) {
     a->in_thinking = true;
-    hl_buf_append_cstr(&a->screen, DIM);
+    if (a->escapes) hl_buf_append_cstr(&a->screen, DIM);
     hl_buf_append_cstr(&a->screen, "Thinking...\n");
 }
 
@@ -38,7 +40,7 @@ static void end_thinking(hl__answer *a) {
     a->in_thinking = false;
     if (a->wrap.column > 0) hl_buf_append_char(&a->screen, '\n');
     hl_buf_append_cstr(&a->screen, "...done thinking.\n\n");
-    hl_buf_append_cstr(&a->screen, PLAIN);
+    if (a->escapes) hl_buf_append_cstr(&a->screen, PLAIN);
     hl__wrap_init(&a->wrap, a->wrap.width);
 }
 

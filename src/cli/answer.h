@@ -1,7 +1,8 @@
 /* cli/answer.h
  *
  * Shows a request's events as they come.  On a terminal the reasoning is dim and announced, the
- * words are wrapped; anywhere else only the answer is written, byte for byte.
+ * words are wrapped (neither with TERM=dumb); anywhere else only the answer is written, byte for
+ * byte.
  *
  * Ownership: owns the collected texts.   Threads: one at a time.
  */
@@ -11,7 +12,8 @@
 #include "engine/request.h"
 
 typedef struct hl__answer {
-    bool terminal, hide_thinking;
+    bool terminal, escapes; /* where it goes, and whether that knows colours */
+    bool hide_thinking;
     bool silent; /* collect only */
     bool in_thinking;
     hl__wrap wrap;
@@ -23,7 +25,7 @@ typedef struct hl__answer {
     hl_error error;
 } hl__answer;
 
-/* wordwrap counts on a terminal only. */
+/* wordwrap counts on a terminal that takes escapes only. */
 void hl__answer_init(hl__answer *a, bool wordwrap, bool hide_thinking);
 void hl__answer_deinit(hl__answer *a);
 /* An hl_client_event_fn; arg is the hl__answer. */

@@ -7,21 +7,21 @@
 #include "config/env.h"
 #include "serve/resolve.h"
 
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum { EXIT_OLLAMA = 1, EXIT_INTERRUPTED = 130, STDIN_BYTES_MAX = 1 << 30 };
 
 static const hl__command *const COMMANDS[] = {
-    &hl__command_run,    &hl__command_generate, &hl__command_tokenize,
-    &hl__command_render, &hl__command_show,     &hl__command_info,
+    &hl__command_run,  &hl__command_generate, &hl__command_tokenize, &hl__command_render,
+    &hl__command_show, &hl__command_info,     &hl__command_serve,
 };
 enum { COMMANDS_N = sizeof COMMANDS / sizeof *COMMANDS };
 
 /* Ollama's commands that are still to come: a clear answer instead of "unknown". */
-static const char *const LATER[] = {"serve", "start",  "create",  "stop",  "pull",
-                                    "push",  "list",   "ls",      "ps",    "cp",
-                                    "rm",    "signin", "signout", "launch"};
+static const char *const LATER[] = {"start", "create", "stop", "pull",   "push",    "list",  "ls",
+                                    "ps",    "cp",     "rm",   "signin", "signout", "launch"};
 
 /* -- for the commands -------------------------------------------------------------------------- */
 
@@ -172,14 +172,25 @@ static void print_error(const hl_error *err) {
     hl_buf_deinit(&line);
 }
 
+/* HYPERLLAMA_LOG names a level; OLLAMA_DEBUG is a boolean, or 2 for trace. */
+static void set_log_level(void) {
+    hl_str level = hl_env_text("LOG");
+    char name[16];
+    uint64_t debug = hl_env_uint("DEBUG", hl_env_bool("DEBUG", false));
+    if (debug > 0) hl_log_set_level(debug > 1 ? HL_LOG_TRACE : HL_LOG_DEBUG);
+    if (level.len == 0) return;
+    snprintf(name, sizeof name, "%.*s", HL_STR_ARG(hl_str_slice(level, 0, sizeof name - 1)));
+    if (!hl_log_set_level_name(name))
+        hl_log(HL_LOG_WARN, NULL,
+               "msg=\"no such log level, wanted error, warn, info, debug or trace\" given=%s",
+               name);
+}
+
 int hl_cli_main(int argc, char **argv) {
     hl_error err = {0};
     bool as_ollama = false;
     hl__out_start();
-    hl_str level = hl_env_text("LOG");
-    char level_name[16] = {0};
-    memcpy(level_name, level.ptr, level.len < sizeof level_name ? level.len : 0);
-    if (level.len > 0) (void)hl_log_set_level_name(level_name);
+    set_log_level();
 
     hl_status st = dispatch(argc, argv, &as_ollama, &err);
     if (st >= 0) return 0;

@@ -33,7 +33,7 @@ typedef struct hl__command {
 } hl__command;
 
 extern const hl__command hl__command_run, hl__command_generate, hl__command_tokenize,
-    hl__command_render, hl__command_show, hl__command_info;
+    hl__command_render, hl__command_show, hl__command_info, hl__command_serve;
 
 #define HL__FLAGS(table, with_options) {(table), sizeof(table) / sizeof *(table), (with_options)}
 

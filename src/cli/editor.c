@@ -33,6 +33,10 @@ static char *prompt_text(EditLine *el) {
     return editor_of(el)->continuation ? further : first;
 }
 
+static void ask_for_marks(const hl__editor *e, bool on) {
+    if (e->bracketed) hl__out_anyway(on ? HL_STR("\x1b[?2004h") : HL_STR("\x1b[?2004l"));
+}
+
 /* -- keys of our own --------------------------------------------------------------------------- */
 
 static unsigned char on_interrupt(EditLine *el, int c) {
@@ -41,11 +45,13 @@ static unsigned char on_interrupt(EditLine *el, int c) {
     return CC_NEWLINE;
 }
 
-/* The editor's own handler gives the terminal back and takes it again. */
+/* The editor's own handler gives the terminal back and takes it again; the mode for pastes is ours,
+ * and shells switch it off. */
 static unsigned char on_suspend(EditLine *el, int c) {
-    (void)el;
     (void)c;
+    ask_for_marks(editor_of(el), false);
     raise(SIGTSTP);
+    ask_for_marks(editor_of(el), true);
     return CC_REDISPLAY;
 }
 
@@ -173,16 +179,11 @@ static void open_history(hl__editor *e) {
     if (e->keep_history && e->history_path[0]) history(e->history, &ev, H_LOAD, e->history_path);
 }
 
-static bool terminal_understands(void) {
-    const char *term = getenv("TERM");
-    return term && term[0] && strcmp(term, "dumb") != 0 && hl__out_is_terminal();
-}
-
 hl_status hl__editor_open(bool keep_history, hl__editor **ret, hl_error *err) {
     hl__editor *e = hl_calloc(1, sizeof *e);
     if (!e) return hl_fail(err, HL_ENOMEM, "editor", "no memory");
     e->keep_history = keep_history;
-    e->bracketed = terminal_understands();
+    e->bracketed = hl__out_takes_escapes();
     e->el = el_init("hyperllama", stdin, stdout, stderr);
     e->history = history_init();
     if (!e->el || !e->history) {
@@ -210,16 +211,15 @@ void hl__editor_close(hl__editor *e) {
 
 /* -- reading ----------------------------------------------------------------------------------- */
 
-static void ask_for_marks(const hl__editor *e, bool on) {
-    if (e->bracketed) hl__out_anyway(on ? HL_STR("\x1b[?2004h") : HL_STR("\x1b[?2004l"));
-}
-
 hl__line_kind hl__editor_read(hl__editor *e, bool continuation, hl_buf *line) {
     int n = 0;
     e->continuation = continuation;
     e->interrupted = false;
     hl_buf_reset(line);
     ask_for_marks(e, true);
+    /* The library shows the prompt first and sets the terminal after; a Ctrl-D that comes between
+     * would be lost. */
+    el_set(e->el, EL_PREP_TERM, 1);
     const char *text = el_gets(e->el, &n); /* NULL for an empty line without newline, too */
     ask_for_marks(e, false);
     bool ended = !text || n <= 0;

@@ -1,18 +1,23 @@
 /* Raw completion: the text as it is, no template. */
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "cli/answer.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
+#include "serve/format.h"
 
 #include <stdio.h>
 
 typedef struct args {
     bool json, verbose;
     hl_flag_texts stop;
+    hl_str format;
 } args;
 
 static const hl_flag FLAGS[] = {
+    {"format", 0, HL_FLAG_TEXT, offsetof(args, format), "FORMAT", NULL,
+     "Response format: json, or a JSON schema"},
     {"num-predict", 'n', HL_FLAG_GENERATION, 0, "N", NULL,
      "most tokens to generate; 0 or negative: until the model ends or the context is full"},
     {"stop", 0, HL_FLAG_TEXTS, offsetof(args, stop), "TEXT", NULL,
@@ -90,14 +95,18 @@ static hl_status run(hl__call *call, hl_error *err) {
     hl_status st = read_prompt(call, &prompt, err);
     if (st >= 0) st = hl_client_open(&c, err);
     if (st >= 0) {
-        hl_request req = {.id = "r1",
+        char id[HL_REQ_ID_MAX];
+        hl_log_next_req(id);
+        hl_request req = {.id = id,
                           .model = hl_str_from(call->words[0]),
                           .prompt = hl_buf_str(&prompt),
                           .raw = true,
                           .options = call->options};
         req.options.stop = a->stop.items;
         req.options.n_stop = a->stop.n;
-        st = generate(c, a, &req, err);
+        st = hl_format_parse(a->format, &req.format, &req.schema, err);
+        if (st >= 0) st = generate(c, a, &req, err);
+        json_object_put(req.schema);
     }
     hl_client_close(c);
     hl_buf_deinit(&prompt);

@@ -1,11 +1,14 @@
 #include "cli/out.h"
 
+#include "cli/wrap.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -52,6 +55,19 @@ hl_status hl__out_buf(const hl_buf *b, hl_error *err) {
     return hl__out(hl_buf_str(b), err);
 }
 
+hl_status hl__out_strange(const hl_buf *b, hl_error *err) {
+    hl__wrap filter;
+    hl_buf screen;
+    HL_TRY(hl_buf_status(b, "the output", err));
+    if (!hl__out_is_terminal()) return hl__out(hl_buf_str(b), err);
+    hl__wrap_init(&filter, 0);
+    hl_buf_init(&screen, 0);
+    hl__wrap_push(&filter, hl_buf_str(b), &screen);
+    hl_status st = hl__out_buf(&screen, err);
+    hl_buf_deinit(&screen);
+    return st;
+}
+
 bool hl__out_reader_left(const hl_error *err) {
     return err->area == READER_LEFT;
 }
@@ -66,6 +82,11 @@ void hl__complain(hl_str text) {
 
 bool hl__out_is_terminal(void) {
     return isatty(STDOUT_FILENO) == 1;
+}
+
+bool hl__out_takes_escapes(void) {
+    const char *term = getenv("TERM");
+    return hl__out_is_terminal() && term && term[0] && strcmp(term, "dumb") != 0;
 }
 
 unsigned hl__out_columns(void) {

@@ -17,6 +17,9 @@ void hl__out_start(void);
 hl_status hl__out(hl_str text, hl_error *err) HL_NODISCARD;
 /* Checks the buffer, then writes it. */
 hl_status hl__out_buf(const hl_buf *b, hl_error *err) HL_NODISCARD;
+/* The same for a stranger's text (a template, a licence): on a terminal without the control
+ * characters that could steer it, anywhere else byte for byte. */
+hl_status hl__out_strange(const hl_buf *b, hl_error *err) HL_NODISCARD;
 /* Whether this failure was a pipe whose reader ended. */
 bool hl__out_reader_left(const hl_error *err);
 /* For what nobody misses: escapes that ask the terminal for something. */
@@ -25,5 +28,7 @@ void hl__out_anyway(hl_str text);
 void hl__complain(hl_str text);
 
 bool hl__out_is_terminal(void);
+/* Whether it is a terminal that knows colours and cursor movement ($TERM says). */
+bool hl__out_takes_escapes(void);
 /* Columns of the terminal, 0 when unknown. */
 unsigned hl__out_columns(void);

@@ -67,7 +67,8 @@ static hl_status render(const hl__call *call, hl_str template_text, struct json_
                        "standard input: wanted an object, as in {\"messages\": […]}");
     HL_TRY(take_now(variables, &now_s, err));
     HL_TRY(hl_client_open(&c, err));
-    hl_str model = hl_str_from(call->n_words > 0 ? call->words[0] : "");
+    const args *a = call->args;
+    hl_str model = call->n_words > 0 ? hl_str_from(call->words[0]) : a->template_path;
     hl_status st = hl_client_render(c, model, template_text, variables, now_s, out, err);
     hl_client_close(c);
     return st;
@@ -103,7 +104,7 @@ static hl_status run_with(const hl__call *call, hl_buf *template_text, hl_buf *i
     }
     st = render(call, hl_buf_str(template_text), variables, out, err);
     json_object_put(variables);
-    return st < 0 ? st : hl__out_buf(out, err);
+    return st < 0 ? st : hl__out_strange(out, err);
 }
 
 static hl_status run(hl__call *call, hl_error *err) {

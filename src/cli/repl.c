@@ -83,7 +83,10 @@ hl_status hl__repl_run(hl__session *s, hl_error *err) {
     hl__repl r = {.session = s};
     HL_TRY(hl__editor_open(!hl_env_bool("NOHISTORY", false), &r.editor, err));
     hl_buf_init(&r.text, 0);
-    hl_status st = hl__out(HL_STR("\x1b[90mSend a message (/? for help)\x1b[0m\n"), err);
+    hl_status st = hl__out(hl__out_takes_escapes()
+                               ? HL_STR("\x1b[90mSend a message (/? for help)\x1b[0m\n")
+                               : HL_STR("Send a message (/? for help)\n"),
+                           err);
     if (st >= 0) st = loop(&r, err);
     hl_buf_deinit(&r.text);
     hl__editor_close(r.editor);

@@ -2,6 +2,7 @@
 #include "cli/command.h"
 #include "cli/repl.h"
 #include "cli/show_text.h"
+#include "cli/wrap.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -119,6 +120,19 @@ static hl_status apply_parameter(hl__session *s, const line *l, hl_error *err) {
     return hl_options_set_text(&s->options, l->words[2], l->words[3], err);
 }
 
+/* Long lines are broken between words. */
+static hl_status say_wrapped(const hl_buf *text, hl_error *err) {
+    hl__wrap wrap;
+    hl_buf screen;
+    hl__wrap_init(&wrap, hl__out_takes_escapes() ? hl__out_columns() : 0);
+    hl_buf_init(&screen, 0);
+    hl__wrap_push(&wrap, hl_buf_str(text), &screen);
+    hl_status st = hl_buf_status(text, "the list", err);
+    if (st >= 0) st = hl__out_buf(&screen, err);
+    hl_buf_deinit(&screen);
+    return st;
+}
+
 static hl_status list_parameters(hl_error *err) {
     hl_buf out;
     hl_buf_init(&out, 0);
@@ -130,7 +144,7 @@ static hl_status list_parameters(hl_error *err) {
     }
     hl_buf_printf(&out, "  /set parameter %-18s %-8s %s\n\n", "stop", "<string>...",
                   "end before any of these texts");
-    hl_status st = hl__out_buf(&out, err);
+    hl_status st = say_wrapped(&out, err);
     hl_buf_deinit(&out);
     return st;
 }
@@ -180,7 +194,7 @@ static hl_status set_think(hl__session *s, const line *l, hl_error *err) {
     if (!hl__think_parse(level, &think) || think == HL_THINK_OFF)
         return say(err, "Unknown level '%.*s': low, medium, high or max\n",
                    HL_STR_ARG(hl_str_slice(level, 0, 80)));
-    HL_TRY(hl_client_show(s->client, hl_buf_str(&s->model), &info, err));
+    HL_TRY(hl_client_show(s->client, hl_buf_str(&s->model), false, &info, err));
     bool can = info.can_think;
     hl_model_info_deinit(&info);
     if (!can)
@@ -189,6 +203,15 @@ static hl_status set_think(hl__session *s, const line *l, hl_error *err) {
     s->think = think;
     if (level.len == 0) return hl__out(HL_STR("Set 'think' mode.\n"), err);
     return say(err, "Set 'think' mode to '%.*s'.\n", HL_STR_ARG(level));
+}
+
+/* Ollama takes "json" only. */
+static hl_status set_format(hl__session *s, const line *l, hl_error *err) {
+    if (l->n < 3 || !is(l, 2, "json"))
+        return hl__out(
+            HL_STR("Invalid or missing format. For 'json' mode use '/set format json'\n"), err);
+    s->format = HL_FORMAT_JSON;
+    return hl__out(HL_STR("Set format to 'json' mode.\n"), err);
 }
 
 static hl_status set_flag(bool *flag, bool value, const char *name, hl_error *err) {
@@ -214,8 +237,11 @@ static hl_status set(hl__repl *r, const line *l, hl_error *err) {
         hl__editor_keep_history(r->editor, is(l, 1, "history"));
         return HL_OK;
     }
-    if (is(l, 1, "format")) return hl__out(HL_STR("JSON mode is not supported yet.\n"), err);
-    if (is(l, 1, "noformat")) return hl__out(HL_STR("Disabled format.\n"), err);
+    if (is(l, 1, "format")) return set_format(s, l, err);
+    if (is(l, 1, "noformat")) {
+        s->format = HL_FORMAT_TEXT;
+        return hl__out(HL_STR("Disabled format.\n"), err);
+    }
     return say(err, "Unknown command '/set %.*s'. Type /? for help\n",
                HL_STR_ARG(hl_str_slice(l->words[1], 0, 80)));
 }
@@ -239,6 +265,11 @@ static void both_parameters(const hl__session *s, const hl_model_info *info, hl_
     hl_buf_append_char(out, '\n');
 }
 
+static void modelfile(const hl_model_info *info, hl_buf *out) {
+    hl__show_modelfile(info, out);
+    hl_buf_append_char(out, '\n');
+}
+
 /* False: there is no such thing to show. */
 static bool show_part(const hl__session *s, const line *l, const hl_model_info *info, hl_buf *out) {
     if (is(l, 1, "info"))
@@ -246,7 +277,7 @@ static bool show_part(const hl__session *s, const line *l, const hl_model_info *
     else if (is(l, 1, "license"))
         text_or(out, info->license, "No license was specified for this model.");
     else if (is(l, 1, "modelfile"))
-        hl__show_modelfile(info, out);
+        modelfile(info, out);
     else if (is(l, 1, "parameters"))
         both_parameters(s, info, out);
     else if (is(l, 1, "system"))
@@ -263,10 +294,10 @@ static hl_status show(hl__session *s, const line *l, hl_error *err) {
     hl_model_info info;
     hl_buf out;
     if (l->n < 2) return hl__out(hl_str_from(HELP_SHOW), err);
-    HL_TRY(hl_client_show(s->client, hl_buf_str(&s->model), &info, err));
+    HL_TRY(hl_client_show(s->client, hl_buf_str(&s->model), false, &info, err));
     hl_buf_init(&out, 0);
     hl_status st = show_part(s, l, &info, &out)
-                       ? hl__out_buf(&out, err)
+                       ? hl__out_strange(&out, err)
                        : say(err, "Unknown command '/show %.*s'. Type /? for help\n",
                              HL_STR_ARG(hl_str_slice(l->words[1], 0, 80)));
     hl_buf_deinit(&out);

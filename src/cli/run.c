@@ -1,9 +1,11 @@
 /* Chat with a model: one question, or interactively. */
+#include "base/log.h"
 #include "cli/answer.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include "cli/repl.h"
 #include "config/duration.h"
+#include "serve/format.h"
 
 typedef struct args {
     bool verbose, insecure, nowordwrap, hidethinking, truncate;
@@ -16,7 +18,7 @@ static const hl_flag FLAGS[] = {
     {"dimensions", 0, HL_FLAG_INT, offsetof(args, dimensions), "N", NULL,
      "Truncate output embeddings to specified dimension (embedding models only)"},
     {"format", 0, HL_FLAG_TEXT, offsetof(args, format), "FORMAT", NULL,
-     "Response format (json); not supported yet"},
+     "Response format: json, or a JSON schema"},
     {"hidethinking", 0, HL_FLAG_SWITCH, offsetof(args, hidethinking), NULL, NULL,
      "Hide thinking output (if provided)"},
     {"insecure", 0, HL_FLAG_SWITCH, offsetof(args, insecure), NULL, NULL,
@@ -55,9 +57,6 @@ static hl_status check_args(const args *a, hl_error *err) {
         if (st < 0) hl_error_prefix(err, "--keepalive");
         if (st < 0) return st;
     }
-    if (a->format.len > 0)
-        return hl_fail(err, HL_EUNSUPPORTED, "run", "--format %.*s is not supported yet",
-                       HL_STR_ARG(hl_str_slice(a->format, 0, 80)));
     return HL_OK;
 }
 
@@ -68,6 +67,7 @@ static hl_status set_up(hl__session *s, const hl__call *call, hl_error *err) {
     s->wordwrap = !a->nowordwrap;
     s->hide_thinking = a->hidethinking;
     HL_TRY(read_think(a, &s->think, err));
+    HL_TRY(hl_format_parse(a->format, &s->format, &s->schema, err));
     return hl__session_set_stops(s, a->stop.items, a->stop.n, err);
 }
 
@@ -103,10 +103,14 @@ static hl_status answer_once(hl__session *s, const hl_request *req, hl_error *er
 }
 
 static hl_status ask_once(hl__session *s, hl_str prompt, hl_error *err) {
-    hl_request req = {.id = "r1",
+    char id[HL_REQ_ID_MAX];
+    hl_log_next_req(id);
+    hl_request req = {.id = id,
                       .model = hl_buf_str(&s->model),
                       .prompt = prompt,
                       .think = s->think,
+                      .format = s->format,
+                      .schema = s->schema,
                       .options = s->options};
     if (prompt.len == 0) return hl_client_load(s->client, req.model, &s->options, NULL, err);
     return answer_once(s, &req, err);

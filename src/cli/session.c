@@ -1,5 +1,6 @@
 #include "cli/session.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "cli/answer.h"
 #include "cli/interrupt.h"
@@ -38,6 +39,7 @@ hl_status hl__session_init(hl__session *s, hl_client *client, hl_str model, hl_e
 void hl__session_deinit(hl__session *s) {
     hl_buf_deinit(&s->model);
     hl_buf_deinit(&s->system);
+    json_object_put(s->schema);
     hl_free(s->messages);
     hl_arena_destroy(s->texts);
     hl_arena_destroy(s->settings);
@@ -102,12 +104,16 @@ static void show_usage(const hl_usage *usage) {
 }
 
 static hl_status answer(hl__session *s, hl__answer *a, hl_error *err) {
-    hl_request req = {.id = "chat",
+    char id[HL_REQ_ID_MAX];
+    hl_log_next_req(id);
+    hl_request req = {.id = id,
                       .model = hl_buf_str(&s->model),
                       .messages = s->messages,
                       .n_messages = s->n_messages,
                       .system = hl_buf_str(&s->system),
                       .think = s->think,
+                      .format = s->format,
+                      .schema = s->schema,
                       .options = s->options};
     hl__interrupt_begin(s->client, false);
     hl_status st = hl_client_generate(s->client, &req, hl__answer_event, a, err);

@@ -15,6 +15,8 @@ typedef struct hl__session {
     hl_buf model, system;
     hl_options options; /* the user's; its stop strings are kept in `settings` */
     hl_think think;
+    hl_format format;
+    struct json_object *schema; /* of HL_FORMAT_SCHEMA, owned */
     bool verbose, wordwrap, hide_thinking;
     hl_message *messages; /* [n_messages], owned; their texts are in `texts` */
     size_t n_messages, cap_messages;

@@ -26,13 +26,24 @@ static void line(hl_buf *out, hl_str text) {
     hl_buf_append_char(out, '\n');
 }
 
+/* As Ollama's, which ends each part with a newline, also one that ends in one or is empty. */
+static void show_modelfile(const hl_model_info *info, hl_buf *out) {
+    hl__show_modelfile(info, out);
+    hl_buf_append_char(out, '\n');
+}
+
+static void show_parameters(const hl_model_info *info, hl_buf *out) {
+    hl__show_parameters(&info->options, "", out);
+    if (out->len == 0) hl_buf_append_char(out, '\n');
+}
+
 static void write_part(const args *a, const hl_model_info *info, hl_buf *out) {
     if (a->license)
         line(out, info->license);
     else if (a->modelfile)
-        hl__show_modelfile(info, out);
+        show_modelfile(info, out);
     else if (a->parameters)
-        hl__show_parameters(&info->options, "", out);
+        show_parameters(info, out);
     else if (a->template_text)
         line(out, info->template_text);
     else if (a->system)
@@ -46,10 +57,11 @@ static void write_part(const args *a, const hl_model_info *info, hl_buf *out) {
 static hl_status show(const hl__call *call, hl_client *c, hl_error *err) {
     hl_model_info info;
     hl_buf out;
-    HL_TRY(hl_client_show(c, hl_str_from(call->words[0]), &info, err));
+    const args *a = call->args;
+    HL_TRY(hl_client_show(c, hl_str_from(call->words[0]), a->verbose, &info, err));
     hl_buf_init(&out, 0);
-    write_part(call->args, &info, &out);
-    hl_status st = hl__out_buf(&out, err);
+    write_part(a, &info, &out);
+    hl_status st = hl__out_strange(&out, err);
     hl_buf_deinit(&out);
     hl_model_info_deinit(&info);
     return st;

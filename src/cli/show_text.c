@@ -4,7 +4,7 @@
 
 /* -- rows -------------------------------------------------------------------------------------- */
 
-enum { COLUMNS_MAX = 3, GAP = 4, ARRAY_COLUMNS = 60 };
+enum { COLUMNS_MAX = 3, GAP = 4 };
 
 /* Rows of a block are collected, then padded to the widest cell of each column. */
 typedef struct rows {
@@ -84,14 +84,13 @@ typedef struct capability {
     bool has;
 } capability;
 
-enum { CAPABILITIES_N = 5 };
+enum { CAPABILITIES_N = 4 };
 
 static void list_capabilities(const hl_model_info *info, capability ret[CAPABILITIES_N]) {
     ret[0] = (capability){"tools", info->can_use_tools};
     ret[1] = (capability){"thinking", info->can_think};
     ret[2] = (capability){"completion", info->can_complete};
-    ret[3] = (capability){"insert", info->can_insert};
-    ret[4] = (capability){"embedding", info->can_embed};
+    ret[3] = (capability){"embedding", info->can_embed};
 }
 
 static void capabilities_block(const hl_model_info *info, hl_buf *out) {
@@ -125,6 +124,14 @@ static void parameters_block(const hl_options *o, hl_buf *out) {
         option_value(o, (hl_option_id)id, value);
         rows_pair(&r, hl_option_info_at((hl_option_id)id)->name, hl_str_from(value));
     }
+    hl_buf quoted;
+    hl_buf_init(&quoted, 0);
+    for (size_t i = 0; i < o->n_stop; i++) {
+        hl_buf_reset(&quoted);
+        hl_json_append_string(&quoted, o->stop[i]);
+        rows_pair(&r, "stop", hl_buf_str(&quoted));
+    }
+    hl_buf_deinit(&quoted);
     rows_write(&r, "Parameters", out);
 }
 
@@ -166,36 +173,79 @@ static hl_str json_text(struct json_object *value) {
     return hl_str_from(text);
 }
 
+/* "[a b ...+4094 more]": elements as far as they fit a few columns, but one at least. */
+static void array_text(struct json_object *array, hl_buf *ret) {
+    enum { ARRAY_COLUMNS = 10 };
+    size_t n = json_object_array_length(array), columns = 0;
+    hl_buf_append_char(ret, '[');
+    for (size_t i = 0; i < n; i++) {
+        hl_str element = json_text(json_object_array_get_idx(array, i));
+        columns += columns_of(element) + (i > 0 ? 2 : 0);
+        if (columns > ARRAY_COLUMNS && i > 0) {
+            hl_buf_printf(ret, " ...+%zu more", n - i);
+            break;
+        }
+        if (i > 0) hl_buf_append_char(ret, ' ');
+        hl_buf_append_str(ret, element);
+    }
+    hl_buf_append_char(ret, ']');
+}
+
+/* Cut where it would make the table useless. */
+static void append_cut(hl_buf *ret, hl_str text) {
+    enum { TEXT_BYTES_SHOWN = 60 };
+    size_t end = text.len < TEXT_BYTES_SHOWN ? text.len : TEXT_BYTES_SHOWN;
+    while (end > 0 && end < text.len && ((unsigned char)text.ptr[end] & 0xC0) == 0x80)
+        end--; /* not inside a character */
+    hl_buf_append_str(ret, hl_str_slice(text, 0, end));
+    if (end < text.len) hl_buf_append_cstr(ret, "...");
+}
+
 static void metadata_block(const hl_model_info *info, hl_buf *out) {
     enum { KEYS_MAX = 512 };
     const char *keys[KEYS_MAX];
     size_t n = sorted_keys(info->metadata, keys, KEYS_MAX);
     rows r;
+    hl_buf text;
     rows_init(&r, 2);
+    hl_buf_init(&text, 0);
     for (size_t i = 0; i < n; i++) {
         struct json_object *value = json_object_object_get(info->metadata, keys[i]);
-        hl_str text = json_text(value);
-        char cut[ARRAY_COLUMNS + 4];
-        if (text.len > ARRAY_COLUMNS) {
-            size_t end = ARRAY_COLUMNS; /* not inside a character */
-            while (end > 0 && ((unsigned char)text.ptr[end] & 0xC0) == 0x80) end--;
-            snprintf(cut, sizeof cut, "%.*s...", (int)end, text.ptr);
-            text = hl_str_from(cut);
-        }
-        rows_pair(&r, keys[i], text);
+        hl_buf_reset(&text);
+        if (json_object_is_type(value, json_type_array))
+            array_text(value, &text);
+        else
+            append_cut(&text, json_text(value));
+        rows_pair(&r, keys[i], hl_buf_str(&text));
     }
+    hl_buf_deinit(&text);
     rows_write(&r, "Metadata", out);
+}
+
+/* "[512 4096]" */
+static void shape_text(struct json_object *shape, hl_buf *ret) {
+    hl_buf_append_char(ret, '[');
+    for (size_t i = 0; i < json_object_array_length(shape); i++) {
+        if (i > 0) hl_buf_append_char(ret, ' ');
+        hl_buf_append_str(ret, json_text(json_object_array_get_idx(shape, i)));
+    }
+    hl_buf_append_char(ret, ']');
 }
 
 static void tensors_block(const hl_model_info *info, hl_buf *out) {
     rows r;
+    hl_buf shape;
     rows_init(&r, 3);
+    hl_buf_init(&shape, 0);
     for (size_t i = 0; i < json_object_array_length(info->tensors); i++) {
         struct json_object *t = json_object_array_get_idx(info->tensors, i);
         rows_cell(&r, json_text(json_object_object_get(t, "name")));
         rows_cell(&r, json_text(json_object_object_get(t, "type")));
-        rows_cell(&r, json_text(json_object_object_get(t, "shape")));
+        hl_buf_reset(&shape);
+        shape_text(json_object_object_get(t, "shape"), &shape);
+        rows_cell(&r, hl_buf_str(&shape));
     }
+    hl_buf_deinit(&shape);
     rows_write(&r, "Tensors", out);
 }
 

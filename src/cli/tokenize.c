@@ -21,11 +21,14 @@ typedef struct job {
 } job;
 
 /* The ids of one text, with this between them. */
-static hl_status append_ids(job *j, hl_str text, const char *between, hl_error *err) {
+static hl_status append_ids(job *j, hl_str text, char between, hl_error *err) {
     uint32_t *ids = NULL;
     size_t n = 0;
     HL_TRY(hl_client_tokenize(j->client, j->model, text, j->parse_special, &ids, &n, err));
-    for (size_t i = 0; i < n; i++) hl_buf_printf(&j->out, "%s%u", i > 0 ? between : "", ids[i]);
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0) hl_buf_append_char(&j->out, between);
+        hl_buf_append_uint(&j->out, ids[i]);
+    }
     hl_free(ids);
     return hl_buf_status(&j->out, "the ids", err);
 }
@@ -46,7 +49,7 @@ static hl_status append_all(job *j, struct json_object *texts, hl_error *err) {
             return hl_fail(err, HL_EFORMAT, "tokenize",
                            "standard input: element %zu of the array is no string", i);
         hl_buf_append_cstr(&j->out, i > 0 ? ",[" : "[");
-        HL_TRY(append_ids(j, json_text(text), ",", err));
+        HL_TRY(append_ids(j, json_text(text), ',', err));
         hl_buf_append_char(&j->out, ']');
     }
     hl_buf_append_cstr(&j->out, "]\n");
@@ -67,7 +70,7 @@ static hl_status tokenize_json(job *j, hl_str input, hl_error *err) {
 
 static hl_status tokenize_plain(job *j, hl_str text, bool json, hl_error *err) {
     hl_buf_append_cstr(&j->out, json ? "[[" : "");
-    HL_TRY(append_ids(j, text, json ? "," : " ", err));
+    HL_TRY(append_ids(j, text, json ? ',' : ' ', err));
     hl_buf_append_cstr(&j->out, json ? "]]\n" : "\n");
     return HL_OK;
 }

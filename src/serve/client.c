@@ -3,19 +3,23 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "serve/format.h"
 #include "serve/load.h"
 #include "serve/prepare.h"
 #include "serve/show.h"
+#include "serve/split.h"
 
 #include <poll.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <time.h>
 
-enum { EVENTS_MAX = 16, NS_PER_MS = 1000000, MODEL_BYTES_MAX = HL_MODEL_PATH_MAX };
+enum { EVENTS_MAX = 16, NS_PER_MS = 1000000 };
 
 struct hl_client {
-    hl__loaded *loaded;    /* the one model that is kept; NULL: none */
-    atomic_bool cancelled; /* set by hl_client_cancel, cleared when a request begins */
+    hl__loaded *loaded;            /* the one model that is kept; NULL: none */
+    char asked[HL_MODEL_PATH_MAX]; /* what it was asked for as */
+    atomic_bool cancelled;         /* set by hl_client_cancel, cleared when a request begins */
 };
 
 hl_status hl_client_open(hl_client **ret, hl_error *err) {
@@ -43,10 +47,15 @@ static void unload(hl_client *c) {
     c->loaded = NULL;
 }
 
-/* Makes c->loaded the model of this name, as far as its metadata. */
+/* Makes c->loaded the model of this name, as far as its metadata.  The same name again is not
+ * looked up again: it costs system calls, and thousands of short texts may come. */
 static hl_status find(hl_client *c, hl_str model, hl_error *err) {
     char path[HL_MODEL_PATH_MAX], name[HL_MODEL_NAME_MAX];
+    if (c->loaded && hl_str_is(model, c->asked)) return HL_OK;
     HL_TRY(hl_model_resolve(model, path, err));
+    HL_ASSERT(model.len < sizeof c->asked);
+    memcpy(c->asked, model.ptr, model.len);
+    c->asked[model.len] = '\0';
     if (c->loaded && strcmp(c->loaded->path, path) == 0) return HL_OK;
     unload(c);
     hl_model_display(model, name, sizeof name);
@@ -76,10 +85,10 @@ hl_status hl_client_load(hl_client *c, hl_str model, const hl_options *o, uint64
 typedef struct run {
     hl_client *client;
     hl_engine *engine;
+    const char *req_id; /* for the log */
     const hl_prepared *prepared;
-    hl_thinking thinking;
-    hl_token tags[2]; /* control tokens that open and close reasoning; HL_TOKEN_NONE: texts do */
-    hl_buf reasoning, answer;
+    const hl_grammar *grammar; /* NULL: any text */
+    hl__split split;
     hl_client_event_fn *on_event;
     void *arg;
     uint64_t started_ns, loaded_ns;
@@ -94,56 +103,36 @@ static void want_cancel(run *r) {
     r->engine->ops->cancel(r->engine, SEQ);
 }
 
-static void tell(run *r, const hl_event *ev) {
+static void tell(void *arg, const hl_event *ev) {
+    run *r = arg;
     if (!r->on_event(r->arg, ev) && !r->done) want_cancel(r);
 }
 
-/* Passes on a text event as one of reasoning and one of answer; tokens go with the first. */
-static void tell_texts(run *r, const hl_event *ev) {
-    hl_event part = *ev;
-    if (r->reasoning.len > 0) {
-        part.channel = HL_CHANNEL_THINKING;
-        part.text = hl_buf_str(&r->reasoning);
-        tell(r, &part);
-        part.tokens = NULL;
-        part.n_tokens = 0;
-        part.logprobs = NULL;
-    }
-    if (r->answer.len > 0 || part.n_tokens > 0) {
-        part.channel = HL_CHANNEL_ANSWER;
-        part.text = hl_buf_str(&r->answer);
-        tell(r, &part);
-    }
-    hl_buf_reset(&r->reasoning);
-    hl_buf_reset(&r->answer);
-}
-
-static void take_text(run *r, const hl_event *ev) {
-    for (size_t i = 0; i < ev->n_tokens; i++)
-        for (size_t k = 0; k < 2; k++)
-            if (ev->tokens[i] == r->tags[k]) hl_thinking_mark(&r->thinking, k == 0, &r->reasoning);
-    hl_thinking_push(&r->thinking, ev->text, &r->reasoning, &r->answer);
-    tell_texts(r, ev);
+static void log_end(const char *req_id, const hl_usage *u) {
+    hl_log(HL_LOG_INFO, req_id,
+           "msg=\"request finished\" prompt_tokens=%u cached_tokens=%u tokens=%u load_ns=%llu "
+           "prompt_ns=%llu generate_ns=%llu total_ns=%llu",
+           u->prompt_tokens, u->cached_tokens, u->generated_tokens, (unsigned long long)u->load_ns,
+           (unsigned long long)u->prompt_ns, (unsigned long long)u->generate_ns,
+           (unsigned long long)u->total_ns);
 }
 
 /* What was held back must come before the end. */
 static void take_end(run *r, const hl_event *ev) {
-    hl_event rest = {.kind = HL_EVENT_TEXT, .seq = ev->seq};
-    hl_thinking_finish(&r->thinking, &r->reasoning, &r->answer);
-    if (r->reasoning.len > 0 || r->answer.len > 0) tell_texts(r, &rest);
+    hl__split_finish(&r->split, ev->seq);
     hl_event end = *ev;
     end.usage.load_ns = r->loaded_ns - r->started_ns;
     end.usage.total_ns = hl_clock_ns() - r->started_ns;
     r->done = true;
+    if (ev->kind == HL_EVENT_FINISHED) log_end(r->req_id, &end.usage);
     tell(r, &end);
 }
 
 static hl_status take_event(run *r, const hl_event *ev, hl_error *err) {
     HL_ASSERT(ev->seq == SEQ && !r->done);
     if (ev->kind == HL_EVENT_TEXT) {
-        take_text(r, ev);
-        if (r->answer.failed < 0) return hl_buf_status(&r->answer, "the answer", err);
-        return HL_OK;
+        hl__split_text(&r->split, ev);
+        return hl_buf_status(&r->split.answer, "the answer", err);
     }
     take_end(r, ev);
     if (ev->kind == HL_EVENT_FINISHED) return HL_OK;
@@ -177,53 +166,39 @@ static hl_status run_steps(run *r, hl_error *err) {
     return HL_OK;
 }
 
-/* A tag that is a control token leaves no text, so that its id must be watched. */
-static hl_token control_token(const hl_tokenizer *t, hl_str tag) {
-    hl_token id = hl_tokenizer_find(t, tag);
-    bool hidden = id != HL_TOKEN_NONE && hl_tokenizer_kind(t, id) == HL_TOKEN_CONTROL;
-    return hidden ? id : HL_TOKEN_NONE;
-}
-
-static void run_init(run *r, const hl_tokenizer *t) {
-    const hl_thinking_tags *tags = r->prepared->tags;
-    r->tags[0] = tags ? control_token(t, tags->open) : HL_TOKEN_NONE;
-    r->tags[1] = tags ? control_token(t, tags->close) : HL_TOKEN_NONE;
-    hl_thinking_init(&r->thinking, tags, r->prepared->thinking_open);
-    hl_buf_init(&r->reasoning, 0);
-    hl_buf_init(&r->answer, 0);
-}
-
 /* After a failure in between the engine still has the sequence: it goes with the engine. */
 static hl_status run_request(run *r, const hl_request *req, hl_error *err) {
     hl_client *c = r->client;
-    run_init(r, c->loaded->tokenizer);
+    hl__split_init(&r->split, r->prepared, c->loaded->tokenizer, tell, r);
     hl_request ready = *req;
     ready.tokens = r->prepared->tokens.ids;
     ready.n_tokens = r->prepared->tokens.n;
+    ready.grammar = r->grammar;
+    ready.grammar_vocab = r->grammar ? c->loaded->vocab : NULL;
+    ready.options.num_ctx = (int32_t)c->loaded->shape.ctx; /* what was asked may not be possible */
     hl_status st = r->engine->ops->submit(r->engine, SEQ, &ready, hl_clock_ns(), err);
     if (st >= 0) {
         st = run_steps(r, err);
         if (!r->done) unload(c);
     }
-    hl_thinking_deinit(&r->thinking);
-    hl_buf_deinit(&r->reasoning);
-    hl_buf_deinit(&r->answer);
+    hl__split_deinit(&r->split);
     return st;
 }
 
 static hl_status check_request(const hl_request *req, hl_error *err) {
     if (req->kind != HL_REQUEST_GENERATE)
         return hl_fail(err, HL_EUNSUPPORTED, "client", "embeddings are not supported yet");
-    if (req->format != HL_FORMAT_TEXT)
-        return hl_fail(err, HL_EUNSUPPORTED, "client",
-                       "structured output (format) is not supported yet");
     return HL_OK;
 }
 
 hl_status hl_client_generate(hl_client *c, const hl_request *req, hl_client_event_fn *on_event,
                              void *arg, hl_error *err) {
     HL_ASSERT(c && on_event);
-    run r = {.client = c, .on_event = on_event, .arg = arg, .started_ns = hl_clock_ns()};
+    run r = {.client = c,
+             .req_id = req->id,
+             .on_event = on_event,
+             .arg = arg,
+             .started_ns = hl_clock_ns()};
     atomic_store(&c->cancelled, false);
     HL_TRY(check_request(req, err));
     HL_TRY(load(c, req->model, &req->options, req->raw, err));
@@ -242,16 +217,21 @@ hl_status hl_client_generate(hl_client *c, const hl_request *req, hl_client_even
         hl_log(HL_LOG_INFO, req->id, "msg=\"old messages left out\" n=%zu", prepared.n_dropped);
     r.prepared = &prepared;
     HL_ASSERT(prepared.tokens.n > 0 && prepared.tokens.n < m.ctx);
-    hl_status st = run_request(&r, req, err);
+    hl_grammar *grammar = NULL;
+    hl_status st = hl__format_compile(c->loaded, req, &prepared, &grammar, err);
+    r.grammar = grammar;
+    if (st >= 0) st = run_request(&r, req, err);
+    hl_grammar_destroy(grammar);
     hl_prepared_deinit(&prepared);
     return st;
 }
 
 /* -- looking at a model ------------------------------------------------------------------------ */
 
-hl_status hl_client_show(hl_client *c, hl_str model, hl_model_info *ret, hl_error *err) {
+hl_status hl_client_show(hl_client *c, hl_str model, bool verbose, hl_model_info *ret,
+                         hl_error *err) {
     HL_TRY(find(c, model, err));
-    return hl__show(c->loaded, ret, err);
+    return hl__show(c->loaded, verbose, ret, err);
 }
 
 hl_status hl_client_tokenize(hl_client *c, hl_str model, hl_str text, bool parse_special,
@@ -278,7 +258,9 @@ static hl_status render_own(hl_client *c, hl_str model, struct json_object *vari
         return hl_fail(err, HL_EUNSUPPORTED, "client", "%s has no chat template", c->loaded->path);
     HL_TRY(hl__loaded_need_tokenizer(c->loaded, err));
     HL_TRY(hl_prepare_defaults(c->loaded->tokenizer, variables, err));
-    return hl_template_render(c->loaded->chat, variables, now_s, ret, err);
+    hl_status st = hl_template_render(c->loaded->chat, variables, now_s, ret, err);
+    if (st == HL_EINVAL) hl_error_prefix(err, "the chat template of %s", c->loaded->name);
+    return st;
 }
 
 hl_status hl_client_render(hl_client *c, hl_str model, hl_str template_text,
@@ -290,7 +272,10 @@ hl_status hl_client_render(hl_client *c, hl_str model, hl_str template_text,
         return hl_fail(err, HL_ENOMEM, "client", "no memory for the variables");
     if (template_text.len == 0) return render_own(c, model, variables, now_s, ret, err);
     hl_template *t;
-    HL_TRY(hl_template_parse("template", template_text, &t, err));
+    char name[HL_MODEL_PATH_MAX];
+    hl_str shown = model.len > 0 ? model : HL_STR("template");
+    snprintf(name, sizeof name, "%.*s", HL_STR_ARG(hl_str_slice(shown, 0, sizeof name - 1)));
+    HL_TRY(hl_template_parse(name, template_text, &t, err));
     hl_status st = hl_template_render(t, variables, now_s, ret, err);
     hl_template_destroy(t);
     return st;

@@ -40,16 +40,17 @@ typedef struct hl_model_info {
     hl_str family, quantization, parameters_text; /* "llama", "Q4_K_M", "23.08M" */
     uint64_t n_parameters, file_bytes;
     uint32_t ctx_train, n_embd, n_layers, n_vocab; /* 0: the file does not say */
-    bool can_complete, can_think, can_use_tools, can_insert, can_embed;
+    bool can_complete, can_think, can_use_tools, can_embed;
     hl_str template_text, license, system; /* empty: none */
     hl_options options;                    /* the model's own parameters */
-    struct json_object *metadata; /* every key of the file, long arrays cut; owned by the info */
-    struct json_object *tensors;  /* array of {name, type, shape}; owned by the info */
-    hl_arena *arena;              /* owned: the texts */
+    struct json_object *metadata;          /* owned: as model_info of Ollama's /api/show */
+    struct json_object *tensors;           /* owned: array of {name, type, shape} */
+    hl_arena *arena;                       /* owned: the texts */
 } hl_model_info;
 
-/* Reads the file's metadata only: works for models that cannot be computed with. */
-hl_status hl_client_show(hl_client *c, hl_str model, hl_model_info *ret,
+/* Reads the file's metadata only: works for models that cannot be computed with.  verbose: with
+ * the arrays of the metadata, which may be long. */
+hl_status hl_client_show(hl_client *c, hl_str model, bool verbose, hl_model_info *ret,
                          hl_error *err) HL_NODISCARD;
 void hl_model_info_deinit(hl_model_info *info);
 
@@ -58,9 +59,10 @@ hl_status hl_client_tokenize(hl_client *c, hl_str model, hl_str text, bool parse
                              uint32_t **ret_ids, size_t *ret_n, hl_error *err) HL_NODISCARD;
 
 /* The prompt text that a template makes of variables (messages, tools, …), appended to *ret.  With
- * a template_text, model may be empty and the variables are taken as they are but for documents,
- * which is null where it is missing, as in Python; the model's own template also sees bos_token,
- * eos_token and add_generation_prompt unless they are given. now_s: what strftime_now sees. */
+ * a template_text, model is its name in messages and may be empty, and the variables are taken as
+ * they are but for documents, which is null where it is missing, as in Python; the model's own
+ * template also sees bos_token, eos_token and add_generation_prompt unless they are given.
+ * now_s: what strftime_now sees. */
 hl_status hl_client_render(hl_client *c, hl_str model, hl_str template_text,
                            struct json_object *variables, int64_t now_s, hl_buf *ret,
                            hl_error *err) HL_NODISCARD;

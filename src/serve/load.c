@@ -8,7 +8,7 @@
 #include "config/env.h"
 #include "engine/native/native.h"
 
-/* Left to the rest of the machine when the size of a context is chosen. */
+/* At most this, and at most a quarter of what is free, is left to the rest of the machine. */
 static const uint64_t RESERVE_BYTES = 256u << 20;
 
 hl_status hl__loaded_open(const char *path, const char *name, hl__loaded **ret, hl_error *err) {
@@ -44,6 +44,7 @@ void hl__loaded_close(hl__loaded *l) {
         hl_model_close(l->model); /* with the gguf */
     else
         hl_gguf_close(l->gguf);
+    hl_grammar_vocab_destroy(l->vocab);
     hl_tokenizer_destroy(l->tokenizer);
     hl_template_destroy(l->chat);
     hl_free(l);
@@ -99,16 +100,31 @@ static hl__engine_shape wanted_shape(const hl__loaded *l, const hl_options *o) {
     return shape;
 }
 
-static hl_native_config engine_config(const hl__engine_shape *shape) {
+static hl_native_config engine_config(const hl__loaded *l, const hl__engine_shape *shape) {
     return (hl_native_config){
         .backend = &hl_backend_cpu,
-        .seqs_max = 1,
+        .seqs_max = l->seqs_max > 0 ? l->seqs_max : 1,
         .ctx_max = shape->ctx,
+        .kv_pages = shape->kv_pages,
         .step_rows_max = shape->batch,
         .threads = shape->threads,
         .seed = hl_rng_entropy(),
         .now = hl_clock_ns,
     };
+}
+
+/* Of several sequences, the pool takes at most half of the free memory, but room for one: the
+ * engine makes do with what there is. */
+static hl_status fit_pool(const hl__loaded *l, hl__engine_shape *shape, uint64_t free_bytes,
+                          hl_error *err) {
+    hl_native_config config = engine_config(l, shape);
+    hl_native_plan plan;
+    HL_TRY(hl_native_plan_make(l->model, &config, &plan, err));
+    uint32_t least = (plan.kv_pages + config.seqs_max - 1) / config.seqs_max;
+    uint64_t page_bytes = plan.backend.kv_bytes / plan.kv_pages;
+    uint64_t most = page_bytes > 0 ? free_bytes / 2 / page_bytes : plan.kv_pages;
+    shape->kv_pages = clamp_u32(most, least, plan.kv_pages);
+    return HL_OK;
 }
 
 /* Weights are read from the mapped file and can be dropped; what must fit is the rest. */
@@ -117,9 +133,11 @@ static hl_status fit_memory(const hl__loaded *l, hl__engine_shape *shape, hl_err
     hl_machine_read(&machine);
     uint64_t free_bytes = machine.memory_available_bytes;
     if (free_bytes == 0) return HL_OK; /* unknown */
-    free_bytes = free_bytes > RESERVE_BYTES ? free_bytes - RESERVE_BYTES : 0;
+    free_bytes -= free_bytes / 4 < RESERVE_BYTES ? free_bytes / 4 : RESERVE_BYTES;
     for (;;) {
-        hl_native_config config = engine_config(shape);
+        shape->kv_pages = 0;
+        if (l->seqs_max > 1) HL_TRY(fit_pool(l, shape, free_bytes, err));
+        hl_native_config config = engine_config(l, shape);
         hl_native_plan plan;
         HL_TRY(hl_native_plan_make(l->model, &config, &plan, err));
         uint64_t need = plan.total_bytes - plan.backend.weight_bytes;
@@ -127,8 +145,8 @@ static hl_status fit_memory(const hl__loaded *l, hl__engine_shape *shape, hl_err
         if (need <= free_bytes) return HL_OK;
         if (shape->ctx_asked || shape->ctx <= 256)
             return hl_fail(err, HL_ENOMEM, "model",
-                           "%s: a context of %u tokens takes %llu MB, %llu MB are free: ask for a "
-                           "smaller num_ctx",
+                           "%s: a context of %u tokens takes %llu MB, %llu MB can be used: ask "
+                           "for a smaller num_ctx",
                            l->name, shape->ctx, (unsigned long long)(need >> 20),
                            (unsigned long long)(free_bytes >> 20));
         shape->ctx /= 2;
@@ -147,9 +165,12 @@ hl_status hl__loaded_need_engine(hl__loaded *l, const hl_options *o, hl_error *e
     if (l->engine && same_shape(&l->shape, &want)) return HL_OK;
     close_engine(l);
     HL_TRY(fit_memory(l, &want, err));
-    hl_native_config config = engine_config(&want);
+    hl_native_config config = engine_config(l, &want);
+    hl_native_plan plan;
+    HL_TRY(hl_native_plan_make(l->model, &config, &plan, err));
     HL_TRY(hl_native_create(l->model, l->tokenizer, &config, &l->engine, err));
     l->shape = want;
+    l->bytes = plan.total_bytes;
     HL_ASSERT(l->engine && l->engine->caps.takes_tokens);
     hl_log(HL_LOG_INFO, NULL, "msg=\"model loaded\" model=%s ctx=%u engine=\"%s\"", l->name,
            want.ctx, hl_native_describe(l->engine));

@@ -12,13 +12,15 @@
 #include "model/model.h"
 #include "serve/resolve.h"
 #include "serve/thinking.h"
+#include "text/grammar.h"
 #include "text/template.h"
 #include "text/tokenizer.h"
 
 /* What an engine was made for; another request may want another. */
 typedef struct hl__engine_shape {
     uint32_t ctx, threads, batch;
-    bool ctx_asked; /* by somebody, not found by us */
+    uint32_t kv_pages; /* of the pool; 0: what all sequences need */
+    bool ctx_asked;    /* by somebody, not found by us */
 } hl__engine_shape;
 
 typedef struct hl__loaded {
@@ -29,9 +31,12 @@ typedef struct hl__loaded {
     const hl_thinking_tags *tags; /* NULL: cannot think */
     hl_template *chat;            /* NULL: none, or not parsed yet */
     hl_tokenizer *tokenizer;
+    hl_grammar_vocab *vocab; /* of the tokenizer; NULL until a format is asked for */
     hl_model *model;
     hl_engine *engine;
     hl__engine_shape shape; /* of the engine */
+    uint32_t seqs_max;      /* sequences at once, set before the engine is made; 0: 1 */
+    uint64_t bytes;         /* the weights and what the engine takes */
 } hl__loaded;
 
 enum { HL_CTX_DEFAULT = 4096, HL_CTX_MIN = 4 };

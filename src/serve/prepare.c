@@ -186,6 +186,8 @@ static hl_status render_with(const hl_prepare_model *m, const hl_template *chat,
     HL_TRY(hl_prepare_variables(m, req, n_dropped, &variables, err));
     hl_status st = hl_template_render(chat, variables, now_s, ret, err);
     json_object_put(variables);
+    if (st == HL_EINVAL)
+        hl_error_prefix(err, "the chat template of %s", m->name); /* its own words */
     return st;
 }
 
@@ -199,10 +201,12 @@ static hl_status render_override(const hl_prepare_model *m, const hl_request *re
 }
 
 /* For models without a template: the texts, a line each. */
-static hl_status plain_text(const hl_request *req, size_t n_dropped, hl_buf *ret, hl_error *err) {
+static hl_status plain_text(const hl_prepare_model *m, const hl_request *req, size_t n_dropped,
+                            hl_buf *ret, hl_error *err) {
     if (req->think > HL_THINK_OFF)
-        return hl_fail(err, HL_EINVAL, "prepare", "this model does not support thinking");
-    if (req->tools) return hl_fail(err, HL_EINVAL, "prepare", "this model does not support tools");
+        return hl_fail(err, HL_EINVAL, "prepare", "\"%s\" does not support thinking", m->name);
+    if (req->tools)
+        return hl_fail(err, HL_EINVAL, "prepare", "\"%s\" does not support tools", m->name);
     size_t kept_first = n_leading_system(req);
     if (req->system.len > 0) hl_buf_printf(ret, "%.*s\n", HL_STR_ARG(req->system));
     for (size_t i = 0; i < req->n_messages; i++) {
@@ -224,7 +228,7 @@ static hl_status make_text(const hl_prepare_model *m, const hl_request *req, siz
     else if (m->chat)
         HL_TRY(render_with(m, m->chat, req, n_dropped, now_s, ret, err));
     else
-        HL_TRY(plain_text(req, n_dropped, ret, err));
+        HL_TRY(plain_text(m, req, n_dropped, ret, err));
     return hl_buf_status(ret, "the prompt", err);
 }
 
@@ -251,9 +255,19 @@ static size_t n_droppable(const hl_request *req) {
     return !req->raw && req->n_messages > kept ? req->n_messages - kept : 0;
 }
 
+/* One more, and those up to the next turn of the user: many templates refuse a conversation that
+ * begins in the middle of one. */
+static size_t drop_turn(const hl_request *req, size_t n_dropped) {
+    size_t kept_first = n_leading_system(req), max = n_droppable(req);
+    HL_ASSERT(n_dropped < max && kept_first + max < req->n_messages);
+    do n_dropped++;
+    while (n_dropped < max && !hl_str_is(req->messages[kept_first + n_dropped].role, "user"));
+    return n_dropped;
+}
+
 static hl_status make_fitting(const hl_prepare_model *m, const hl_request *req, int64_t now_s,
                               hl_prepared *p, hl_error *err) {
-    for (;; p->n_dropped++) {
+    for (;;) {
         HL_TRY(make_text(m, req, p->n_dropped, now_s, &p->text, err));
         HL_TRY(make_tokens(m, hl_buf_str(&p->text), &p->tokens, err));
         if (p->tokens.n < m->ctx) return HL_OK;
@@ -262,6 +276,7 @@ static hl_status make_fitting(const hl_prepare_model *m, const hl_request *req, 
                            "the prompt has %zu tokens, more than fit the context of %u (num_ctx) "
                            "with an answer",
                            p->tokens.n, m->ctx);
+        p->n_dropped = drop_turn(req, p->n_dropped);
     }
 }
 

@@ -43,24 +43,41 @@ void hl_model_display(hl_str model, char *out, size_t cap) {
         snprintf(out, cap, "%.*s", HL_STR_ARG(hl_str_slice(model, 0, HL_MODEL_NAME_MAX)));
 }
 
-/* The .gguf in DIR/MIDDLE/NAME, if there is one. */
-static bool try_place(hl_str dir, const char *middle, hl_str name, char out[HL_MODEL_PATH_MAX]) {
+static bool try_place(hl_str dir, const char *middle, hl_model_place_fn *each, void *arg) {
     char place[HL_MODEL_PATH_MAX];
     if (dir.len == 0) return false;
-    int n = snprintf(place, sizeof place, "%.*s%s/%.*s", HL_STR_ARG(dir), middle, HL_STR_ARG(name));
-    return n > 0 && (size_t)n < sizeof place &&
-           hl_dir_first(place, HL_STR(".gguf"), out, HL_MODEL_PATH_MAX);
+    int n = snprintf(place, sizeof place, "%.*s%s", HL_STR_ARG(dir), middle);
+    return n > 0 && (size_t)n < sizeof place && each(arg, place);
 }
 
-static bool find_name(hl_str name, char out[HL_MODEL_PATH_MAX]) {
+bool hl_model_places(hl_model_place_fn *each, void *arg) {
     char program[HL_MODEL_PATH_MAX];
     hl_str beside = {"", 0};
     if (hl_path_of_program(program, sizeof program)) beside = hl_str_from(program);
-    return try_place(hl_env_text("MODELS_DIR"), "", name, out) ||
-           try_place(beside, "/../models", name, out) ||
-           try_place(beside, "/../share/hyperllama/models", name, out) ||
-           try_place(HL_STR(HL_SOURCE_DIR), "/models", name, out) ||
-           try_place(HL_STR("/usr/share/hyperllama/models"), "", name, out);
+    return try_place(hl_env_text("MODELS_DIR"), "", each, arg) ||
+           try_place(beside, "/../models", each, arg) ||
+           try_place(beside, "/../share/hyperllama/models", each, arg) ||
+           try_place(HL_STR(HL_SOURCE_DIR), "/models", each, arg) ||
+           try_place(HL_STR("/usr/share/hyperllama/models"), "", each, arg);
+}
+
+typedef struct wanted {
+    hl_str name;
+    char *path; /* [HL_MODEL_PATH_MAX] */
+} wanted;
+
+/* The .gguf in PLACE/NAME, if there is one. */
+static bool look_in(void *arg, const char *place) {
+    wanted *w = arg;
+    char dir[HL_MODEL_PATH_MAX];
+    int n = snprintf(dir, sizeof dir, "%s/%.*s", place, HL_STR_ARG(w->name));
+    return n > 0 && (size_t)n < sizeof dir &&
+           hl_dir_first(dir, HL_STR(".gguf"), w->path, HL_MODEL_PATH_MAX);
+}
+
+static bool find_name(hl_str name, char out[HL_MODEL_PATH_MAX]) {
+    wanted w = {name, out};
+    return hl_model_places(look_in, &w);
 }
 
 static hl_status take_path(hl_str model, char ret_path[HL_MODEL_PATH_MAX], hl_error *err) {

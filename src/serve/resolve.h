@@ -25,5 +25,10 @@ enum { HL_MODEL_PATH_MAX = 4096, HL_MODEL_NAME_MAX = 350 };
 hl_status hl_model_resolve(hl_str model, char ret_path[HL_MODEL_PATH_MAX],
                            hl_error *err) HL_NODISCARD;
 
+/* Calls each for every place that names are looked for in, in that order; true from it ends this
+ * and is returned. */
+typedef bool hl_model_place_fn(void *arg, const char *place);
+bool hl_model_places(hl_model_place_fn *each, void *arg);
+
 /* What an error calls the model: a name gets its tag ("nope" is "nope:latest"), a path stays. */
 void hl_model_display(hl_str model, char *out, size_t cap);

@@ -18,7 +18,7 @@ static const char *const FILE_TYPES[] = {
     [36] = "TQ1_0",   [37] = "TQ2_0",   [38] = "MXFP4",
 };
 
-enum { ARRAY_SHOWN = 10, KEY_MAX = 160 };
+enum { KEY_MAX = 160 };
 
 void hl__parameters_text(uint64_t n, char out[16]) {
     static const struct {
@@ -66,16 +66,15 @@ static struct json_object *json_element(const hl_gguf_value *v, size_t i) {
     return json_object_new_int64(hl_gguf_array_i64(v, i));
 }
 
-/* The first elements and, where there are more, a text that says so. */
 static struct json_object *json_array(const hl_gguf_value *v) {
-    size_t n = v->as.array.n, shown = n > ARRAY_SHOWN ? ARRAY_SHOWN : n;
     struct json_object *array = json_object_new_array();
-    for (size_t i = 0; array && i < shown; i++)
-        if (json_object_array_add(array, json_element(v, i)) != 0) break;
-    if (!array || n == shown) return array;
-    char more[48];
-    snprintf(more, sizeof more, "... %zu in all", n);
-    if (json_object_array_add(array, json_object_new_string(more)) != 0) return array;
+    for (size_t i = 0; array && i < v->as.array.n; i++) {
+        struct json_object *element = json_element(v, i);
+        if (element && json_object_array_add(array, element) == 0) continue;
+        json_object_put(element);
+        json_object_put(array);
+        return NULL;
+    }
     return array;
 }
 
@@ -102,17 +101,31 @@ static hl_status no_memory(hl_error *err) {
     return hl_fail(err, HL_ENOMEM, "show", "no memory for the metadata");
 }
 
-static hl_status fill_metadata(const hl_gguf *g, struct json_object *o, hl_error *err) {
+/* NULL for value is JSON's null. */
+static hl_status add_metadata(struct json_object *o, hl_str name, struct json_object *value,
+                              hl_error *err) {
+    char key[KEY_MAX];
+    snprintf(key, sizeof key, "%.*s", HL_STR_ARG(name));
+    if (json_object_object_add(o, key, value) == 0) return HL_OK;
+    json_object_put(value);
+    return no_memory(err);
+}
+
+/* As Ollama: without what the answer has elsewhere, and with arrays when they are asked for. */
+static hl_status fill_metadata(const hl_gguf *g, bool verbose, uint64_t n_parameters,
+                               struct json_object *o, hl_error *err) {
     for (size_t i = 0; i < hl_gguf_n_values(g); i++) {
         const hl_gguf_value *v = hl_gguf_value_at(g, i);
-        char key[KEY_MAX];
-        snprintf(key, sizeof key, "%.*s", HL_STR_ARG(v->key));
-        struct json_object *value = json_value(v);
-        if (value && json_object_object_add(o, key, value) == 0) continue;
-        json_object_put(value);
-        return no_memory(err);
+        if (hl_str_is(v->key, "general.name") || hl_str_is(v->key, "tokenizer.chat_template"))
+            continue;
+        bool left_out = v->type == HL_GGUF_ARRAY && !verbose;
+        struct json_object *value = left_out ? NULL : json_value(v);
+        if (!value && !left_out) return no_memory(err);
+        HL_TRY(add_metadata(o, v->key, value, err));
     }
-    return HL_OK;
+    struct json_object *n = json_object_new_uint64(n_parameters);
+    if (!n) return no_memory(err);
+    return add_metadata(o, HL_STR("general.parameter_count"), n, err);
 }
 
 static struct json_object *json_shape(const hl_gguf_tensor *t) {
@@ -187,25 +200,6 @@ static const char *quantization_name(const hl_gguf *g) {
     return name ? name : "unknown";
 }
 
-/* Tokens that mark prefix, suffix and middle: by their keys, or by the names in use. */
-static bool has_fill_tokens(const hl_gguf *g) {
-    static const char *const keys[] = {"tokenizer.ggml.fim_pre_token_id",
-                                       "tokenizer.ggml.prefix_token_id"};
-    static const char *const texts[] = {"<|fim_prefix|>", "<fim_prefix>",
-                                        "<\xEF\xBD\x9C"
-                                        "fim\xE2\x96\x81"
-                                        "begin\xEF\xBD\x9C>",
-                                        "<PRE>"};
-    for (size_t i = 0; i < 2; i++)
-        if (hl_gguf_find(g, hl_str_from(keys[i]))) return true;
-    const hl_gguf_value *v = hl_gguf_find(g, HL_STR("tokenizer.ggml.tokens"));
-    if (!v || v->type != HL_GGUF_ARRAY || v->as.array.type != HL_GGUF_STR) return false;
-    for (size_t i = v->as.array.n; i-- > 0;) /* special tokens stand at the end, mostly */
-        for (size_t k = 0; k < sizeof texts / sizeof *texts; k++)
-            if (hl_str_is(v->as.array.strs[i], texts[k])) return true;
-    return false;
-}
-
 static bool mentions_tools(hl_str template_text) {
     hl_template *t;
     if (template_text.len == 0 || hl_template_parse("", template_text, &t, NULL) < 0) return false;
@@ -219,7 +213,6 @@ static void fill_capabilities(const hl__loaded *l, hl_model_info *info) {
     info->can_complete = !info->can_embed;
     info->can_think = l->tags != NULL;
     info->can_use_tools = mentions_tools(l->template_text);
-    info->can_insert = has_fill_tokens(l->gguf);
 }
 
 static uint32_t vocabulary_size(const hl_gguf *g, hl_str family) {
@@ -253,7 +246,7 @@ static void fill_texts(const hl__loaded *l, hl_model_info *info) {
     info->license = hl_arena_str(info->arena, license);
 }
 
-static hl_status fill(const hl__loaded *l, hl_model_info *info, hl_error *err) {
+static hl_status fill(const hl__loaded *l, bool verbose, hl_model_info *info, hl_error *err) {
     info->arena = hl_arena_create(0);
     info->metadata = json_object_new_object();
     info->tensors = json_object_new_array();
@@ -263,13 +256,13 @@ static hl_status fill(const hl__loaded *l, hl_model_info *info, hl_error *err) {
     if (hl_arena_status(info->arena) < 0) return no_memory(err);
     fill_numbers(l, info);
     fill_capabilities(l, info);
-    HL_TRY(fill_metadata(l->gguf, info->metadata, err));
+    HL_TRY(fill_metadata(l->gguf, verbose, info->n_parameters, info->metadata, err));
     return fill_tensors(l->gguf, info->tensors, err);
 }
 
-hl_status hl__show(const hl__loaded *l, hl_model_info *ret, hl_error *err) {
+hl_status hl__show(const hl__loaded *l, bool verbose, hl_model_info *ret, hl_error *err) {
     hl_model_info info = {0};
-    hl_status st = fill(l, &info, err);
+    hl_status st = fill(l, verbose, &info, err);
     if (st < 0)
         hl_model_info_deinit(&info);
     else

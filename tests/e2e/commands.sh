@@ -43,6 +43,11 @@ expect_no_err
 for part in Processor kernels Memory cgroup GPUs Engines native-cpu native-cuda; do
     expect_out "$part"
 done
+run env HYPERLLAMA_LOG=loud "$hl" --version
+expect_code 0
+expect_err "no such log level"
+expect_one_line_error
+
 run env HYPERLLAMA_CPU=ref "$hl" info
 expect_out "ref kernels"
 

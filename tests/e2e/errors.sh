@@ -35,6 +35,7 @@ bad 64 "unknown flag: --nope" "$hl" generate tiny --nope hi
 bad 64 "did you mean --temperature?" "$hl" generate tiny --temperatur 1 hi
 bad 64 "top_p" "$hl" generate tiny --top-p 7 hi
 bad 64 "num_predict" "$hl" generate tiny -n many hi
+bad 64 "wants a number from 0 to 100" "$hl" generate tiny hi --temperature "$(printf '9%.0s' {1..2000})"
 bad 64 "needs an argument: -n" "$hl" generate tiny hi -n
 bad 64 "unknown flag: 'x' in -x" "$hl" info -x
 bad 64 "accepts 0 arg(s), received 1" "$hl" info now
@@ -50,7 +51,10 @@ bad 64 "unknown flag: --nope" "$hl" --nope
 bad 1 "pull is not supported yet" "$hl" pull tiny
 bad 1 "invalid value for --think: \"x\"" "$hl" run --think=x tiny hi
 bad 1 "invalid duration \"soon\"" "$hl" run --keepalive soon tiny hi
-bad 1 "--format json is not supported yet" "$hl" run --format json tiny hi
+bad 1 'invalid format: "xml"; expected "json" or a valid JSON Schema object' \
+    "$hl" run --format xml tiny hi
+bad 1 'the keyword "not" is not supported at #/properties/a' \
+    "$hl" run --format '{"type":"object","properties":{"a":{"not":{}}}}' tiny hi
 bad 64 "HYPERLLAMA_CPU" env HYPERLLAMA_CPU=mmx "$hl" generate tiny hi
 
 # -- models
@@ -88,7 +92,7 @@ template '{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}'
 bad 65 "" "$hl" render --template "$tmp/t.jinja" <<<'{}'
 template 'line one
 {% if %}'
-bad 65 "2" "$hl" render --template "$tmp/t.jinja" <<<'{}'
+bad 65 "$tmp/t.jinja:2:" "$hl" render --template "$tmp/t.jinja" <<<'{}'
 template '{{ raise_exception("no such role") }}'
 bad 64 "no such role" "$hl" render --template "$tmp/t.jinja" <<<'{}'
 template '{{ messages[0].content.upper() }}'

@@ -23,6 +23,9 @@ run "$hl" show --template tiny
 expect_out "<|im_start|>"
 run "$hl" show --modelfile tiny
 expect_out "FROM /"
+[ "$(tail -c 2 "$tmp/out" | od -An -tx1 | tr -d ' \n')" = 0a0a ] || fail "no empty line at the end"
+run "$hl" show --parameters tiny
+[ "$(wc -c <"$tmp/out")" -eq 1 ] || fail "not just a newline"
 run "$hl" show --json tiny
 python3 - "$tmp/out" <<'PY' || fail "show --json"
 import json, sys
@@ -30,8 +33,15 @@ d = json.load(open(sys.argv[1]))
 assert d["details"]["family"] == "llama" and d["details"]["parameter_size"] == "23.08M"
 assert d["model_info"]["llama.context_length"] == 4096
 assert {"completion", "tools", "thinking"} <= set(d["capabilities"])
-assert len(d["model_info"]["tokenizer.ggml.tokens"]) < 20, "long arrays are cut"
-path = d["path"]
+assert d["model_info"]["tokenizer.ggml.tokens"] is None and "tensors" not in d
+assert d["model_info"]["general.parameter_count"] == 23077376
+PY
+run "$hl" show --json -v tiny
+python3 - "$tmp/out" <<'PY' || fail "show --json -v"
+import json, sys
+d = json.load(open(sys.argv[1]))
+assert len(d["model_info"]["tokenizer.ggml.tokens"]) == 4096
+assert d["tensors"][0] == {"name": "token_embd.weight", "type": "Q6_K", "shape": [512, 4096]}
 PY
 
 # -- tokenize
@@ -97,6 +107,9 @@ run "$hl" generate tiny "Once upon" -n 20 --seed 7 --top_k 20 --top-p 0.95
 seeded=$out
 run "$hl" generate tiny "Once upon" -n 20 --seed 7 --top-k 20 --top_p 0.95
 expect_same "$out" "$seeded"
+run env OLLAMA_DEBUG=1 "$hl" generate tiny -n 8 --temperature 0 "Once upon"
+expect_same "$out" "$greedy"
+expect_err 'req=r1 msg="request finished" prompt_tokens=2 cached_tokens=0 tokens=8 '
 run "$hl" generate tiny "" -n 3
 expect_code 0
 run "$hl" generate tiny "<|im_start|>user

@@ -5,12 +5,14 @@
 
 Every step waits for what it expects (at most a minute), so that slow machines pass too.
 """
+import json
 import os
 import pty
 import re
 import select
 import signal
 import struct
+import subprocess
 import sys
 import termios
 import time
@@ -21,11 +23,11 @@ ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
 
 class Session:
-    def __init__(self, program, *words):
+    def __init__(self, program, *words, command=("run", "tiny")):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             try:
-                os.execv(program, [program, "run", "tiny", *words])
+                os.execv(program, [program, *command, *words])
             finally:
                 os._exit(127)
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 100, 0, 0))
@@ -77,6 +79,8 @@ class Session:
         until = time.monotonic() + WAIT_S
         while not self.ended and time.monotonic() < until:
             self.pump(0.2)
+        if not self.ended:
+            os.kill(self.pid, signal.SIGKILL)
         _, status = os.waitpid(self.pid, 0)
         assert os.WIFEXITED(status), f"ended by signal {status}"
         return os.WEXITSTATUS(status)
@@ -112,7 +116,8 @@ def answers_and_commands(program):
     s.line("/set parameter stop x y", "Set parameter 'stop' to 'x, y'")
     s.line("/show parameters", "Model defined parameters:", "User defined parameters:",
            "top_k", "7", "stop", '"x"')
-    s.line("/set format json", "not supported yet")
+    s.line("/set format", "Invalid or missing format")
+    s.line("/set format json", "Set format to 'json' mode.")
     s.line("/set noformat", "Disabled format.")
     s.line("/set nowordwrap", "Set 'nowordwrap' mode.")
     s.line("/set wordwrap", "Set 'wordwrap' mode.")
@@ -206,6 +211,48 @@ def interrupts(program):
     assert s.wait_exit() == 0
 
 
+def suspends(program):
+    """Ctrl-Z gives the terminal back without the marks for pastes, and takes them again.  (There is
+    no shell here: a stop that nobody could undo is ignored by the system.)"""
+    s = greedy(program, "--think=false")
+    s.send("What is\x1a")
+    until = time.monotonic() + WAIT_S
+    while not re.search(r"\x1b\[\?2004l.*\x1b\[\?2004h", s.raw, re.DOTALL):
+        assert time.monotonic() < until, f"no marks in {s.raw!r}"
+        s.pump(0.2)
+    s.line(" 2+2?", "4")
+    s.send("\x04")
+    assert s.wait_exit() == 0
+
+
+def dumb_terminal(program):
+    """Nothing but text goes to a terminal that knows nothing else."""
+    os.environ["TERM"] = "dumb"
+    s = Session(program, "What is 2+2?", "--temperature", "0")
+    s.wait_for("Thinking...\n", "...done thinking.\n\n", "4")
+    assert "\x1b" not in s.raw, s.raw
+    assert s.wait_exit() == 0
+    os.environ["TERM"] = "xterm"
+
+
+def strangers_texts_cannot_steer_the_terminal(program):
+    path = json.loads(subprocess.check_output([program, "show", "--json", "tiny"]))["path"]
+    data = open(path, "rb").read()
+    key = b"general.license"
+    at = data.index(key) + len(key) + 4 + 8
+    assert data[at:at + 3] == b"mit"
+    strange = os.path.join(os.environ["HOME"], "strange.gguf")
+    with open(strange, "wb") as f:
+        f.write(data[:at] + b"\x1b[m" + data[at + 3:])
+    for words in ((), ("--license",), ("--json",)):
+        s = Session(program, strange, *words, command=("show",))
+        assert s.wait_exit() == 0
+        assert "[m" in s.raw and "\x1b" not in s.raw, s.raw
+    piped = subprocess.check_output([program, "show", "--license", strange])
+    assert piped == b"\x1b[m\n", piped
+    os.remove(strange)
+
+
 def errors_do_not_end_it(program):
     s = greedy(program, "--think=false", "--num-ctx", "64")
     s.line("word " * 150, "Error: the prompt has", "num_ctx")
@@ -255,6 +302,7 @@ def main():
     os.environ["TERM"] = "xterm"
     failed = 0
     for test in (answers_and_commands, remembers_until_cleared, many_lines, interrupts,
+                 suspends, dumb_terminal, strangers_texts_cannot_steer_the_terminal,
                  errors_do_not_end_it, history_is_kept, one_shot_on_a_terminal):
         try:
             test(program)

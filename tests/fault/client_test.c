@@ -28,7 +28,7 @@ static hl_status ask(hl_client *c, hl_error *err) {
 
 static hl_status show(hl_client *c, hl_error *err) {
     hl_model_info info;
-    hl_status st = hl_client_show(c, HL_STR("tiny"), &info, err);
+    hl_status st = hl_client_show(c, HL_STR("tiny"), false, &info, err);
     if (st >= 0) hl_model_info_deinit(&info);
     return st;
 }

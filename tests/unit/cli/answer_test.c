@@ -70,7 +70,7 @@ static void a_terminal_sees_thinking_dim(void **state) {
     hl__answer a;
     hl_error err;
     hl__answer_init(&a, false, false);
-    a.terminal = true;
+    a.terminal = a.escapes = true;
     capture_begin();
     say(&a, HL_CHANNEL_THINKING, "hmm");
     say(&a, HL_CHANNEL_ANSWER, "");
@@ -82,12 +82,29 @@ static void a_terminal_sees_thinking_dim(void **state) {
     hl__answer_deinit(&a);
 }
 
+static void a_dumb_terminal_sees_no_escapes(void **state) {
+    (void)state;
+    hl__answer a;
+    hl_error err;
+    hl__answer_init(&a, true, false);
+    a.terminal = true;
+    a.escapes = false;
+    capture_begin();
+    say(&a, HL_CHANNEL_THINKING, "hmm");
+    say(&a, HL_CHANNEL_ANSWER, "b");
+    hl_status st = hl__answer_end(&a, &err);
+    capture_end();
+    assert_int_equal(st, HL_OK);
+    assert_string_equal(written.ptr, "Thinking...\nhmm\n...done thinking.\n\nb\n\n");
+    hl__answer_deinit(&a);
+}
+
 static void thinking_can_be_hidden_and_be_all(void **state) {
     (void)state;
     hl__answer a;
     hl_error err;
     hl__answer_init(&a, false, true);
-    a.terminal = true;
+    a.terminal = a.escapes = true;
     capture_begin();
     say(&a, HL_CHANNEL_THINKING, "hmm");
     say(&a, HL_CHANNEL_ANSWER, "b");
@@ -98,7 +115,7 @@ static void thinking_can_be_hidden_and_be_all(void **state) {
     hl__answer_deinit(&a);
 
     hl__answer_init(&a, false, false);
-    a.terminal = true;
+    a.terminal = a.escapes = true;
     capture_begin();
     say(&a, HL_CHANNEL_THINKING, "cut off");
     st = hl__answer_end(&a, &err);
@@ -138,6 +155,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(elsewhere_only_the_answer_is_written),
         cmocka_unit_test(a_terminal_sees_thinking_dim),
+        cmocka_unit_test(a_dumb_terminal_sees_no_escapes),
         cmocka_unit_test(thinking_can_be_hidden_and_be_all),
         cmocka_unit_test(figures_are_ollamas_lines),
     };

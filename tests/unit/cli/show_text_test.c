@@ -39,6 +39,8 @@ static void the_layout_is_ollamas(void **state) {
     hl_buf_init(&out, 0);
     assert_int_equal(hl_options_set_text(&info.options, HL_STR("temperature"), HL_STR("0.5"), NULL),
                      HL_OK);
+    info.options.stop = options_stop;
+    info.options.n_stop = 1;
     hl__show_info(&info, false, &out);
     assert_string_equal(out.ptr, "  Model\n"
                                  "    architecture        llama     \n"
@@ -53,7 +55,8 @@ static void the_layout_is_ollamas(void **state) {
                                  "    completion    \n"
                                  "\n"
                                  "  Parameters\n"
-                                 "    temperature    0.5    \n"
+                                 "    temperature    0.5             \n"
+                                 "    stop           \"<|im_end|>\"    \n"
                                  "\n"
                                  "  License\n"
                                  "    first     \n"
@@ -71,15 +74,21 @@ static void strangers_metadata_cannot_break_a_line(void **state) {
     hl_buf_init(&out, 0);
     json_object_object_add(info.metadata, "b", json_object_new_string("x\ny\x1b[2J"));
     json_object_object_add(info.metadata, "a", json_object_new_int(1));
+    struct json_object *words = NULL;
+    assert_int_equal(hl_json_parse(HL_STR("[\"!\",\"two\",3,\"four\",5]"), &words, NULL), HL_OK);
+    json_object_object_add(info.metadata, "words", words);
+    json_object_object_add(info.metadata, "none", json_object_new_array());
     char longer[200];
     memset(longer, 'z', sizeof longer - 1);
     longer[sizeof longer - 1] = '\0';
     memcpy(longer + 58, "\xE2\x82\xAC", 3); /* the cut must not fall into it */
     json_object_object_add(info.metadata, "c", json_object_new_string(longer));
     hl__show_info(&info, true, &out);
-    assert_non_null(strstr(out.ptr, "  Metadata\n    a    1"));
-    assert_non_null(strstr(out.ptr, "    b    x y [2J"));
+    assert_non_null(strstr(out.ptr, "  Metadata\n    a        1"));
+    assert_non_null(strstr(out.ptr, "    b        x y [2J"));
     assert_non_null(strstr(out.ptr, "zz..."));
+    assert_non_null(strstr(out.ptr, "    words    [! two 3 ...+2 more] "));
+    assert_non_null(strstr(out.ptr, "    none     [] "));
     assert_int_equal(hl_utf8_check(hl_buf_str(&out)), out.len);
     hl_buf_deinit(&out);
     release(&info);

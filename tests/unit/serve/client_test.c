@@ -4,6 +4,9 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -103,8 +106,13 @@ static void what_cannot_be_is_refused(void **state) {
     heard h;
     heard_init(&h);
     hl_request req = question("hi");
-    req.format = HL_FORMAT_JSON;
+    struct json_object *schema = json_object_new_object();
+    json_object_object_add(schema, "not", json_object_new_object());
+    req.format = HL_FORMAT_SCHEMA;
+    req.schema = schema;
     assert_int_equal(hl_client_generate(client, &req, hear, &h, &err), HL_EUNSUPPORTED);
+    assert_non_null(strstr(err.text, "\"not\""));
+    json_object_put(schema);
     req = question("hi");
     req.kind = HL_REQUEST_EMBED;
     assert_int_equal(hl_client_generate(client, &req, hear, &h, &err), HL_EUNSUPPORTED);
@@ -124,6 +132,12 @@ static void another_context_is_another_engine(void **state) {
     assert_int_equal(hl_options_set_text(&req.options, HL_STR("num_ctx"), HL_STR("8"), NULL),
                      HL_OK);
     assert_int_equal(hl_client_generate(client, &req, hear, &h, &err), HL_ELIMIT);
+    req.prompt = HL_STR("hi"); /* less than is possible becomes what is */
+    req.options.num_ctx = 1;
+    assert_int_equal(hl_client_generate(client, &req, hear, &h, &err), HL_OK);
+    heard_deinit(&h);
+    heard_init(&h);
+    req.prompt = HL_STR("one two three four five six seven eight nine ten eleven twelve");
     assert_int_equal(hl_options_set_text(&req.options, HL_STR("num_ctx"), HL_STR("64"), NULL),
                      HL_OK);
     assert_int_equal(hl_options_set_text(&req.options, HL_STR("num_predict"), HL_STR("5"), NULL),
@@ -136,18 +150,56 @@ static void another_context_is_another_engine(void **state) {
 static void showing_reads_the_file(void **state) {
     (void)state;
     hl_model_info info;
-    assert_int_equal(hl_client_show(client, HL_STR("tiny"), &info, &err), HL_OK);
+    assert_int_equal(hl_client_show(client, HL_STR("tiny"), false, &info, &err), HL_OK);
     assert_true(hl_str_is(info.name, "tiny:latest"));
     assert_true(hl_str_is(info.family, "llama"));
     assert_true(hl_str_is(info.parameters_text, "23.08M"));
     assert_int_equal(info.n_parameters, 23077376);
     assert_int_equal(info.ctx_train, 4096);
     assert_int_equal(info.n_vocab, 4096);
-    assert_true(info.can_complete && info.can_think && info.can_use_tools && info.can_insert);
+    assert_true(info.can_complete && info.can_think && info.can_use_tools);
     assert_false(info.can_embed);
-    struct json_object *tokens = json_object_object_get(info.metadata, "tokenizer.ggml.tokens");
-    assert_true(json_object_array_length(tokens) < 20);
+    struct json_object *tokens;
+    assert_true(json_object_object_get_ex(info.metadata, "tokenizer.ggml.tokens", &tokens));
+    assert_null(tokens); /* an array, and nobody asked for those */
+    assert_false(json_object_object_get_ex(info.metadata, "tokenizer.chat_template", NULL));
+    struct json_object *n = json_object_object_get(info.metadata, "general.parameter_count");
+    assert_int_equal(json_object_get_int64(n), 23077376);
     hl_model_info_deinit(&info);
+}
+
+static void showing_all_has_the_arrays(void **state) {
+    (void)state;
+    hl_model_info info;
+    assert_int_equal(hl_client_show(client, HL_STR("tiny"), true, &info, &err), HL_OK);
+    struct json_object *tokens = json_object_object_get(info.metadata, "tokenizer.ggml.tokens");
+    assert_int_equal(json_object_array_length(tokens), 4096);
+    assert_string_equal(json_object_get_string(json_object_array_get_idx(tokens, 0)), "!");
+    hl_model_info_deinit(&info);
+}
+
+/* A loaded model stays when its name is said again, whatever became of the file. */
+static void a_name_is_looked_up_once(void **state) {
+    (void)state;
+    char dir[] = "/tmp/client-test-XXXXXX", link[64];
+    uint32_t *ids;
+    size_t n;
+    hl_model_info info;
+    assert_int_equal(hl_client_show(client, HL_STR("tiny"), false, &info, &err), HL_OK);
+    char real[4096];
+    snprintf(real, sizeof real, "%.*s", HL_STR_ARG(info.path));
+    hl_model_info_deinit(&info);
+    assert_non_null(mkdtemp(dir));
+    snprintf(link, sizeof link, "%s/a.gguf", dir);
+    assert_int_equal(symlink(real, link), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(
+            hl_client_tokenize(client, hl_str_from(link), HL_STR("hi"), true, &ids, &n, &err),
+            HL_OK);
+        hl_free(ids);
+        if (i == 0) assert_int_equal(unlink(link), 0);
+    }
+    assert_int_equal(rmdir(dir), 0);
 }
 
 static void tokens_have_no_bos(void **state) {
@@ -180,6 +232,10 @@ static void rendering_takes_a_template_or_the_models(void **state) {
                      HL_OK);
     assert_string_equal(out.ptr, "True");
     hl_buf_reset(&out);
+    assert_int_equal(
+        hl_client_render(client, HL_STR("dir/t.jinja"), HL_STR("\n{{ 1/0 }}"), vars, 0, &out, &err),
+        HL_EFORMAT);
+    assert_string_equal(err.text, "dir/t.jinja:2:5: division by zero");
     assert_int_equal(hl_client_render(client, HL_STR("tiny"), (hl_str){"", 0}, vars, 0, &out, &err),
                      HL_OK);
     assert_string_equal(out.ptr, "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n");
@@ -206,6 +262,8 @@ int main(void) {
         cmocka_unit_test(what_cannot_be_is_refused),
         cmocka_unit_test(another_context_is_another_engine),
         cmocka_unit_test(showing_reads_the_file),
+        cmocka_unit_test(showing_all_has_the_arrays),
+        cmocka_unit_test(a_name_is_looked_up_once),
         cmocka_unit_test(tokens_have_no_bos),
         cmocka_unit_test(rendering_takes_a_template_or_the_models),
     };

@@ -150,6 +150,15 @@ static void old_messages_make_room(void **state) {
     model.ctx = 10;
     assert_int_equal(prepare(&req), HL_ELIMIT);
     assert_non_null(strstr(err.text, "num_ctx"));
+
+    /* A template that wants the user to begin, at any length that is left. */
+    req.template_override = HL_STR(
+        "{% if messages[1].role != 'user' %}{{ raise_exception('the user begins') }}"
+        "{% endif %}{% for m in messages %}{{ m.content }} {% endfor %}");
+    for (model.ctx = 20; model.ctx < 120; model.ctx += 3) {
+        assert_int_equal(prepare(&req), HL_OK);
+        hl_prepared_deinit(&prepared);
+    }
 }
 
 static void a_prompt_that_is_too_long_is_refused(void **state) {
@@ -182,7 +191,7 @@ static void a_template_can_be_given(void **state) {
     expect_text(&req, "[Hi]");
     req.template_override = HL_STR("{{ raise_exception('not like this') }}");
     assert_int_equal(prepare(&req), HL_EINVAL);
-    assert_non_null(strstr(err.text, "not like this"));
+    assert_string_equal(err.text, "the chat template of sample: not like this");
     req.template_override = HL_STR("{% if %}");
     assert_int_equal(prepare(&req), HL_EFORMAT);
 }

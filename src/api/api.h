@@ -1,0 +1,25 @@
+/* api/api.h
+ *
+ * Ollama's API and OpenAI's over a hub of models: from an HTTP request to a job, from its events to
+ * lines of JSON.  routes.def is the list of what is answered.
+ *
+ * Threads: one at a time for handle and body_max (the HTTP server's thread); answers are
+ * written from the models' threads.
+ */
+#pragma once
+
+#include "http/server.h"
+#include "serve/hub.h"
+
+/* The Ollama whose API this is. */
+#define HL_API_OLLAMA_VERSION "0.33.0"
+
+typedef struct hl_api hl_api;
+
+hl_status hl_api_create(hl_hub *hub, hl_api **ret, hl_error *err) HL_NODISCARD;
+/* After the HTTP server and the hub have been closed; NULL is fine. */
+void hl_api_destroy(hl_api *a);
+
+/* For hl_http_config; arg is the hl_api. */
+void hl_api_handle(void *arg, hl_http_exchange *x);
+size_t hl_api_body_max(void *arg, const char *method, const char *path);
