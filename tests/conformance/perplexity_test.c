@@ -1,5 +1,5 @@
 /* Perplexity on the held-out text against the float32 reference: a window of 2,048 tokens, or with
- * HL_TEST_SLOW=1 all of them. */
+ * HL_TEST_SLOW=1 all of them, on every level. */
 #include "conformance/runner.h"
 
 #include "text/tokenizer.h"
@@ -87,13 +87,9 @@ static void check_windows(const subject *s, struct json_object *json, const hl_t
     assert_true(fabs(off) <= s->tolerance);
 }
 
-static void check_against_reference(hl_cpu_level level, const subject *s, struct json_object *json,
+static void check_against_reference(const subject *s, struct json_object *json,
                                     const hl_tokens *tokens) {
     bool slow = getenv("HL_TEST_SLOW") != NULL;
-    if (level == HL_CPU_REF) { /* minutes a window of 2,048 */
-        check_windows(s, json, tokens, slow ? WINDOW : 512, 1);
-        return;
-    }
     check_windows(s, json, tokens, WINDOW, slow ? UINT32_MAX : 1);
     if (slow) check_windows(s, json, tokens, 512, UINT32_MAX);
 }
@@ -118,7 +114,7 @@ static void held_out_text(void **state) {
     FOR_EACH_LEVEL(level) {
         use_level((hl_cpu_level)level);
         for (size_t i = 0; i < sizeof AGAINST_REFERENCE / sizeof AGAINST_REFERENCE[0]; i++)
-            check_against_reference((hl_cpu_level)level, &AGAINST_REFERENCE[i], json, &tokens);
+            check_against_reference(&AGAINST_REFERENCE[i], json, &tokens);
     }
     hl_tokens_deinit(&tokens);
     json_object_put(json);
@@ -133,7 +129,7 @@ static void shipped_model(void **state) {
     check_tokens(json, &tokens);
     FOR_EACH_LEVEL(level) {
         use_level((hl_cpu_level)level);
-        check_windows(&SHIPPED, json, &tokens, 512, level == HL_CPU_REF ? 1 : UINT32_MAX);
+        check_windows(&SHIPPED, json, &tokens, 512, UINT32_MAX);
     }
     hl_tokens_deinit(&tokens);
     json_object_put(json);
