@@ -8,6 +8,7 @@ enum { ARENA_BYTES_MAX = 64 << 20, NS_PER_S = 1000000000, ID_NUMBERS = 999 };
 
 static void drop(hl__call *c) {
     json_object_put(c->body.o);
+    hl_package_drop(c->job.package);
     hl_arena_destroy(c->arena);
     hl_buf_deinit(&c->answer);
     hl_buf_deinit(&c->thinking);
@@ -57,16 +58,12 @@ void hl__call_fail(hl__call *c, const hl_error *err) {
 bool hl__call_find_model(hl__call *c, const hl_catalog_entry **ret) {
     hl_error err;
     hl_status st = hl_catalog_find(c->visit.api->catalog, c->model, ret, &err);
-    hl_str path = {"", 0}, name = {"", 0};
     if (st >= 0) {
-        path = hl_arena_str(c->arena, hl_str_from((*ret)->path));
-        name = hl_arena_str(c->arena, hl_str_from((*ret)->name));
-        c->job.path = path.ptr;
-        c->job.name = name.ptr;
-        c->job.req.model = name;
-        if (path.ptr && name.ptr) return true;
-        st = hl_fail(&err, HL_ENOMEM, "api", "no memory for the request");
-    } else if (st == HL_ENOTFOUND) {
+        c->job.package = hl_package_keep((*ret)->package);
+        c->job.req.model = hl_str_from(c->job.package->name);
+        return true;
+    }
+    if (st == HL_ENOTFOUND) {
         (void)hl_fail(&err, st, "api", "model '%.*s' not found",
                       HL_STR_ARG(hl_str_slice(c->model, 0, 200)));
     }
@@ -110,7 +107,7 @@ hl_status hl__call_check_model(hl__call *c, const hl_model_info *info, const cha
                        HL_STR_ARG(asked));
     if (c->job.req.tools && !info->can_use_tools)
         return hl_fail(err, HL_EINVAL, "api",
-                       "registry.ollama.ai/library/%s does not support tools", c->job.name);
+                       "registry.ollama.ai/library/%s does not support tools", c->job.package->name);
     return HL_OK;
 }
 
@@ -211,7 +208,7 @@ static void on_leave(void *arg) {
 void hl__call_unload(hl__call *c) {
     hl_buf b;
     hl_buf_init(&b, 0);
-    hl_hub_unload(c->visit.api->hub, c->job.path);
+    hl_hub_unload(c->visit.api->hub, c->job.package->path);
     c->voice->short_answer(c, "unload", &b);
     hl__answer_json(&c->visit, 200, &b);
     hl_buf_deinit(&b);
@@ -221,7 +218,7 @@ void hl__call_unload(hl__call *c) {
 /* The watch for the client begins before the job: an event may end the call at any moment. */
 void hl__call_start(hl__call *c, bool load) {
     hl_error err;
-    HL_ASSERT(c->job.path && c->job.name);
+    HL_ASSERT(c->job.package);
     c->load = c->job.load_only = load;
     c->job.on_event = on_event;
     c->job.arg = c;

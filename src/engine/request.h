@@ -42,6 +42,14 @@ typedef enum hl_think {
     HL_THINK_MAX
 } hl_think;
 
+/* Whether the answer may, must not or must be a tool call; serve turns it into a grammar. */
+typedef enum hl_tool_choice {
+    HL_TOOLS_AUTO,
+    HL_TOOLS_NONE,
+    HL_TOOLS_REQUIRED,
+    HL_TOOLS_NAMED
+} hl_tool_choice;
+
 typedef enum hl_format { HL_FORMAT_TEXT, HL_FORMAT_JSON, HL_FORMAT_SCHEMA } hl_format;
 
 typedef struct hl_request {
@@ -57,12 +65,18 @@ typedef struct hl_request {
     bool raw;
     hl_str system;                     /* stands before a prompt; empty: none */
     hl_str template_override;          /* instead of the model's; empty: none */
+    hl_str suffix;                     /* what follows the answer (fill in the middle); empty: none */
     struct json_object *tools;         /* array, or NULL */
+    hl_tool_choice tool_choice;
+    hl_str tool_name; /* of HL_TOOLS_NAMED */
     struct json_object *template_vars; /* further variables, an object or NULL */
     hl_think think;
     hl_format format;
     struct json_object *schema; /* of HL_FORMAT_SCHEMA */
     hl_options options;
+    bool no_truncate; /* a prompt that is too long fails instead of being cut */
+    bool no_shift;    /* a full context ends the answer; else its oldest tokens make room */
+    uint64_t cache_salt; /* prompts share cached pages only with the same salt */
 
     /* What serve's preparation makes of the above for engines that take tokens. */
     const uint32_t *tokens;
@@ -74,9 +88,11 @@ typedef struct hl_request {
 } hl_request;
 
 typedef enum hl_event_kind {
-    HL_EVENT_TEXT,     /* a piece of the answer */
-    HL_EVENT_FINISHED, /* terminal */
-    HL_EVENT_FAILED    /* terminal */
+    HL_EVENT_TEXT,      /* a piece of the answer */
+    HL_EVENT_TOOL_CALL, /* one whole call; engines that take tokens never say it, serve does */
+    HL_EVENT_EMBEDDING, /* of HL_REQUEST_EMBED, once, before FINISHED */
+    HL_EVENT_FINISHED,  /* terminal */
+    HL_EVENT_FAILED     /* terminal */
 } hl_event_kind;
 
 typedef enum hl_channel { HL_CHANNEL_ANSWER, HL_CHANNEL_THINKING } hl_channel;
@@ -101,6 +117,11 @@ typedef struct hl_usage {
     uint64_t total_ns, load_ns, prompt_ns, generate_ns;
 } hl_usage;
 
+typedef struct hl_tool_call {
+    hl_str name;
+    hl_str arguments; /* a JSON object's text, keys in the order that the model wrote */
+} hl_tool_call;
+
 typedef struct hl_event {
     hl_event_kind kind;
     hl_seq_id seq;
@@ -109,6 +130,9 @@ typedef struct hl_event {
     const uint32_t *tokens; /* of TEXT: the ids it came from */
     size_t n_tokens;
     const hl_token_logprobs *logprobs; /* [n_tokens] where asked for, else NULL */
+    hl_tool_call call;                 /* of TOOL_CALL */
+    const float *vector;               /* [n_vector] of EMBEDDING, of length 1 */
+    uint32_t n_vector;
     hl_finish finish;                  /* of FINISHED */
     hl_usage usage;                    /* of FINISHED */
     hl_error error;                    /* of FAILED */

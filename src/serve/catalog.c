@@ -24,6 +24,7 @@ hl_status hl_catalog_open(hl_catalog **ret, hl_error *err) {
 static void drop(hl_catalog *c, size_t i) {
     HL_ASSERT(i < c->n);
     hl_model_info_deinit(&c->entries[i]->info);
+    hl_package_drop(c->entries[i]->package);
     hl_free(c->entries[i]);
     c->entries[i] = c->entries[--c->n];
 }
@@ -103,12 +104,15 @@ static hl_status make(const char *path, const char *plain, const struct stat *s,
     e->bytes = (uint64_t)s->st_size;
     e->modified_ns = (int64_t)s->st_mtim.tv_sec * NS_PER_S + s->st_mtim.tv_nsec;
     make_digest(e);
-    hl_status st = describe(e, false, &e->info, err);
-    if (st < 0)
+    hl_status st = hl_package_open(e->path, e->name, &e->package, err);
+    if (st >= 0) st = describe(e, false, &e->info, err);
+    if (st < 0) {
+        hl_package_drop(e->package);
         hl_free(e);
-    else
-        *ret = e;
-    return st;
+        return st;
+    }
+    *ret = e;
+    return HL_OK;
 }
 
 /* What is remembered of a file, if it is still that file. */

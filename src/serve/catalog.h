@@ -14,6 +14,7 @@
 #pragma once
 
 #include "serve/client.h"
+#include "serve/package.h"
 #include "serve/resolve.h"
 
 typedef struct hl_catalog hl_catalog;
@@ -25,6 +26,7 @@ typedef struct hl_catalog_entry {
     uint64_t bytes;
     char digest[65];    /* stands for path, size and time, not for the content */
     hl_model_info info; /* without arrays */
+    hl_package *package;
 } hl_catalog_entry;
 
 hl_status hl_catalog_open(hl_catalog **ret, hl_error *err) HL_NODISCARD;

@@ -18,6 +18,7 @@ enum { EVENTS_MAX = 16, NS_PER_MS = 1000000 };
 
 struct hl_client {
     hl__loaded *loaded;            /* the one model that is kept; NULL: none */
+    hl_package *package;           /* the same file's */
     char asked[HL_MODEL_PATH_MAX]; /* what it was asked for as */
     atomic_bool cancelled;         /* set by hl_client_cancel, cleared when a request begins */
 };
@@ -33,6 +34,7 @@ hl_status hl_client_open(hl_client **ret, hl_error *err) {
 void hl_client_close(hl_client *c) {
     if (!c) return;
     hl__loaded_close(c->loaded);
+    hl_package_drop(c->package);
     hl_free(c);
 }
 
@@ -44,28 +46,31 @@ void hl_client_cancel(hl_client *c) {
 
 static void unload(hl_client *c) {
     hl__loaded_close(c->loaded);
+    hl_package_drop(c->package);
     c->loaded = NULL;
+    c->package = NULL;
 }
 
 /* Makes c->loaded the model of this name, as far as its metadata.  The same name again is not
  * looked up again: it costs system calls, and thousands of short texts may come. */
 static hl_status find(hl_client *c, hl_str model, hl_error *err) {
     char path[HL_MODEL_PATH_MAX], name[HL_MODEL_NAME_MAX];
-    if (c->loaded && hl_str_is(model, c->asked)) return HL_OK;
+    if (c->loaded && c->package && hl_str_is(model, c->asked)) return HL_OK;
     HL_TRY(hl_model_resolve(model, path, err));
     HL_ASSERT(model.len < sizeof c->asked);
     memcpy(c->asked, model.ptr, model.len);
     c->asked[model.len] = '\0';
-    if (c->loaded && strcmp(c->loaded->path, path) == 0) return HL_OK;
+    if (c->loaded && c->package && strcmp(c->loaded->path, path) == 0) return HL_OK;
     unload(c);
     hl_model_display(model, name, sizeof name);
-    return hl__loaded_open(path, name, &c->loaded, err);
+    HL_TRY(hl__loaded_open(path, name, &c->loaded, err));
+    return hl_package_open(path, name, &c->package, err);
 }
 
 /* What a generation needs; after a failure nothing half-made stays. */
 static hl_status load(hl_client *c, hl_str model, const hl_options *o, bool raw, hl_error *err) {
     HL_TRY(find(c, model, err));
-    hl_status st = raw ? HL_OK : hl__loaded_need_template(c->loaded, err);
+    hl_status st = raw ? HL_OK : hl_package_check_template(c->package, err);
     if (st >= 0) st = hl__loaded_need_engine(c->loaded, o, err);
     if (st < 0) unload(c);
     return st;
@@ -206,10 +211,8 @@ hl_status hl_client_generate(hl_client *c, const hl_request *req, hl_client_even
     r.engine = c->loaded->engine;
     HL_ASSERT(r.engine && c->loaded->tokenizer);
 
-    hl_prepare_model m = {.name = c->loaded->name,
-                          .chat = c->loaded->chat,
+    hl_prepare_model m = {.package = c->package,
                           .tokenizer = c->loaded->tokenizer,
-                          .tags = c->loaded->tags,
                           .ctx = c->loaded->shape.ctx};
     hl_prepared prepared;
     HL_TRY(hl_prepare(&m, req, hl_client_now_s(), &prepared, err));
@@ -253,12 +256,12 @@ hl_status hl_client_tokenize(hl_client *c, hl_str model, hl_str text, bool parse
 static hl_status render_own(hl_client *c, hl_str model, struct json_object *variables,
                             int64_t now_s, hl_buf *ret, hl_error *err) {
     HL_TRY(find(c, model, err));
-    HL_TRY(hl__loaded_need_template(c->loaded, err));
-    if (!c->loaded->chat)
+    HL_TRY(hl_package_check_template(c->package, err));
+    if (!c->package->chat)
         return hl_fail(err, HL_EUNSUPPORTED, "client", "%s has no chat template", c->loaded->path);
     HL_TRY(hl__loaded_need_tokenizer(c->loaded, err));
     HL_TRY(hl_prepare_defaults(c->loaded->tokenizer, variables, err));
-    hl_status st = hl_template_render(c->loaded->chat, variables, now_s, ret, err);
+    hl_status st = hl_template_render(c->package->chat, variables, now_s, ret, err);
     if (st == HL_EINVAL) hl_error_prefix(err, "the chat template of %s", c->loaded->name);
     return st;
 }

@@ -78,10 +78,10 @@ static void init_wake(pthread_cond_t *c) {
 static hl_status start_runner(hl_hub *h, const hl_job *job, hl__runner **ret, hl_error *err) {
     HL_TRY(make_place(h, err));
     hl__runner *r = hl_calloc(1, sizeof *r);
-    if (!r) return hl_fail(err, HL_ENOMEM, "hub", "no memory for %s", job->name);
-    HL_ASSERT(strlen(job->path) < sizeof r->path && strlen(job->name) < sizeof r->name);
-    memcpy(r->path, job->path, strlen(job->path) + 1);
-    memcpy(r->name, job->name, strlen(job->name) + 1);
+    if (!r) return hl_fail(err, HL_ENOMEM, "hub", "no memory for %s", job->package->name);
+    HL_ASSERT(strlen(job->package->path) < sizeof r->path && strlen(job->package->name) < sizeof r->name);
+    memcpy(r->path, job->package->path, strlen(job->package->path) + 1);
+    memcpy(r->name, job->package->name, strlen(job->package->name) + 1);
     r->hub = h;
     r->keep_ns = h->config.keep_ns;
     r->idle_ns = hl_clock_ns();
@@ -112,7 +112,7 @@ static hl_status submit(hl_hub *h, hl_job *job, hl_error *err) {
     if (h->n_jobs >= h->config.queue_max)
         return hl_fail(err, HL_EBUSY, "hub",
                        "server busy, please try again.  maximum pending requests exceeded");
-    hl__runner *r = find(h, job->path);
+    hl__runner *r = find(h, job->package->path);
     if (!r) HL_TRY(start_runner(h, job, &r, err));
     r->leaving = false;
     if (job->set_keep) r->keep_ns = job->keep_ns;
@@ -125,7 +125,7 @@ static hl_status submit(hl_hub *h, hl_job *job, hl_error *err) {
 }
 
 hl_status hl_hub_submit(hl_hub *h, hl_job *job, hl_error *err) {
-    HL_ASSERT(job->path && job->name && job->req.id && job->on_event && !job->runner);
+    HL_ASSERT(job->package && job->req.id && job->on_event && !job->runner);
     job->cancelled = job->engaged = job->has_prepared = false;
     job->grammar = NULL;
     job->started_ns = hl_clock_ns();

@@ -29,8 +29,8 @@ typedef void hl_job_event_fn(void *arg, const hl_event *ev);
 
 struct hl_job {
     /* The caller's. */
-    const char *path, *name; /* of the model's file; what messages call it */
-    hl_request req;          /* its id is not NULL */
+    hl_package *package; /* jobs of packages with the same path run on one engine */
+    hl_request req;      /* its id is not NULL */
     const uint32_t *context; /* [n_context] tokens that stand before the prompt */
     size_t n_context;
     bool load_only; /* ends when the model is there */

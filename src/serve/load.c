@@ -19,14 +19,10 @@ hl_status hl__loaded_open(const char *path, const char *name, hl__loaded **ret, 
     memcpy(l->name, name, strlen(name) + 1);
 
     hl_status st = hl_gguf_open(path, &l->gguf, err);
-    if (st >= 0)
-        st = hl_gguf_get_str(l->gguf, "tokenizer.chat_template", (hl_str){"", 0}, &l->template_text,
-                             err);
     if (st < 0) {
         hl__loaded_close(l);
         return st;
     }
-    l->tags = hl_thinking_tags_find(l->template_text);
     *ret = l;
     return HL_OK;
 }
@@ -46,7 +42,6 @@ void hl__loaded_close(hl__loaded *l) {
         hl_gguf_close(l->gguf);
     hl_grammar_vocab_destroy(l->vocab);
     hl_tokenizer_destroy(l->tokenizer);
-    hl_template_destroy(l->chat);
     hl_free(l);
 }
 
@@ -55,11 +50,6 @@ hl_status hl__loaded_need_tokenizer(hl__loaded *l, hl_error *err) {
     hl_status st = hl_tokenizer_create(l->gguf, &l->tokenizer, err);
     if (st < 0) hl_error_prefix(err, "%s", l->path);
     return st;
-}
-
-hl_status hl__loaded_need_template(hl__loaded *l, hl_error *err) {
-    if (l->chat || l->template_text.len == 0) return HL_OK;
-    return hl_template_parse(l->name, l->template_text, &l->chat, err);
 }
 
 /* The model takes the gguf, also when it fails; then nothing is left to use and the caller closes.

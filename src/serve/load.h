@@ -11,9 +11,7 @@
 #include "engine/engine.h"
 #include "model/model.h"
 #include "serve/resolve.h"
-#include "serve/thinking.h"
 #include "text/grammar.h"
-#include "text/template.h"
 #include "text/tokenizer.h"
 
 /* What an engine was made for; another request may want another. */
@@ -27,9 +25,6 @@ typedef struct hl__loaded {
     char name[HL_MODEL_NAME_MAX + 8]; /* for messages */
     char path[HL_MODEL_PATH_MAX];
     hl_gguf *gguf; /* borrowed from model once that is there */
-    hl_str template_text;
-    const hl_thinking_tags *tags; /* NULL: cannot think */
-    hl_template *chat;            /* NULL: none, or not parsed yet */
     hl_tokenizer *tokenizer;
     hl_grammar_vocab *vocab; /* of the tokenizer; NULL until a format is asked for */
     hl_model *model;
@@ -46,8 +41,6 @@ hl_status hl__loaded_open(const char *path, const char *name, hl__loaded **ret,
 void hl__loaded_close(hl__loaded *l); /* accepts NULL */
 
 hl_status hl__loaded_need_tokenizer(hl__loaded *l, hl_error *err) HL_NODISCARD;
-/* l->chat stays NULL when the file has no template. */
-hl_status hl__loaded_need_template(hl__loaded *l, hl_error *err) HL_NODISCARD;
 /* An engine of the shape that the options ask for, in the memory there is.  After a failure *l is
  * only good for closing. */
 hl_status hl__loaded_need_engine(hl__loaded *l, const hl_options *o, hl_error *err) HL_NODISCARD;

@@ -123,9 +123,9 @@ static const char *effort_name(hl_think think) {
 /* Thinking is on where the model can, unless it is switched off. */
 static hl_status add_thinking(const hl_prepare_model *m, const hl_request *req,
                               struct json_object *o, hl_error *err) {
-    if (!m->tags) {
+    if (!m->package->tags) {
         if (req->think <= HL_THINK_OFF) return HL_OK;
-        return hl_fail(err, HL_EINVAL, "prepare", "\"%s\" does not support thinking", m->name);
+        return hl_fail(err, HL_EINVAL, "prepare", "\"%s\" does not support thinking", m->package->name);
     }
     bool on = req->think != HL_THINK_OFF;
     HL_TRY(add_bool(o, "enable_thinking", on, err));
@@ -187,7 +187,7 @@ static hl_status render_with(const hl_prepare_model *m, const hl_template *chat,
     hl_status st = hl_template_render(chat, variables, now_s, ret, err);
     json_object_put(variables);
     if (st == HL_EINVAL)
-        hl_error_prefix(err, "the chat template of %s", m->name); /* its own words */
+        hl_error_prefix(err, "the chat template of %s", m->package->name); /* its own words */
     return st;
 }
 
@@ -204,9 +204,9 @@ static hl_status render_override(const hl_prepare_model *m, const hl_request *re
 static hl_status plain_text(const hl_prepare_model *m, const hl_request *req, size_t n_dropped,
                             hl_buf *ret, hl_error *err) {
     if (req->think > HL_THINK_OFF)
-        return hl_fail(err, HL_EINVAL, "prepare", "\"%s\" does not support thinking", m->name);
+        return hl_fail(err, HL_EINVAL, "prepare", "\"%s\" does not support thinking", m->package->name);
     if (req->tools)
-        return hl_fail(err, HL_EINVAL, "prepare", "\"%s\" does not support tools", m->name);
+        return hl_fail(err, HL_EINVAL, "prepare", "\"%s\" does not support tools", m->package->name);
     size_t kept_first = n_leading_system(req);
     if (req->system.len > 0) hl_buf_printf(ret, "%.*s\n", HL_STR_ARG(req->system));
     for (size_t i = 0; i < req->n_messages; i++) {
@@ -221,12 +221,14 @@ static hl_status plain_text(const hl_prepare_model *m, const hl_request *req, si
 static hl_status make_text(const hl_prepare_model *m, const hl_request *req, size_t n_dropped,
                            int64_t now_s, hl_buf *ret, hl_error *err) {
     hl_buf_reset(ret);
+    bool own = !req->raw && req->template_override.len == 0;
+    if (own) HL_TRY(hl_package_check_template(m->package, err));
     if (req->raw)
         hl_buf_append_str(ret, req->prompt);
     else if (req->template_override.len > 0)
         HL_TRY(render_override(m, req, n_dropped, now_s, ret, err));
-    else if (m->chat)
-        HL_TRY(render_with(m, m->chat, req, n_dropped, now_s, ret, err));
+    else if (m->package->chat)
+        HL_TRY(render_with(m, m->package->chat, req, n_dropped, now_s, ret, err));
     else
         HL_TRY(plain_text(m, req, n_dropped, ret, err));
     return hl_buf_status(ret, "the prompt", err);
@@ -291,7 +293,7 @@ hl_status hl_prepare(const hl_prepare_model *m, const hl_request *req, int64_t n
         return st;
     }
     HL_ASSERT(p.tokens.n > 0 && p.n_dropped <= n_droppable(req));
-    p.tags = req->raw ? NULL : m->tags;
+    p.tags = req->raw ? NULL : m->package->tags;
     p.thinking_open = hl_thinking_prompt_open(p.tags, hl_buf_str(&p.text));
     *ret = p;
     return HL_OK;

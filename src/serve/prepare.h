@@ -14,17 +14,14 @@
 #pragma once
 
 #include "engine/request.h"
-#include "serve/thinking.h"
-#include "text/template.h"
+#include "serve/package.h"
 #include "text/tokenizer.h"
 
 /* What of a model preparation needs; all borrowed. */
 typedef struct hl_prepare_model {
-    const char *name;
-    const hl_template *chat; /* NULL: none */
+    const hl_package *package;
     const hl_tokenizer *tokenizer;
-    const hl_thinking_tags *tags; /* NULL: cannot think */
-    uint32_t ctx;                 /* tokens that fit, prompt and answer */
+    uint32_t ctx; /* tokens that fit, prompt and answer */
 } hl_prepare_model;
 
 typedef struct hl_prepared {

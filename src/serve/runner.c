@@ -100,7 +100,6 @@ static hl_status load(hl__runner *r, const hl_job *job, hl_error *err) {
     if (o.num_ctx < HL_CTX_DEFAULT) o.set &= ~(1ull << HL_OPT_num_ctx);
     if (!r->loaded) HL_TRY(hl__loaded_open(r->path, r->name, &r->loaded, err));
     r->loaded->seqs_max = r->hub->config.seqs_max;
-    HL_TRY(hl__loaded_need_template(r->loaded, err));
     return hl__loaded_need_engine(r->loaded, &o, err);
 }
 
@@ -149,11 +148,8 @@ static uint32_t context_of(const hl__runner *r, const hl_job *job) {
 
 static hl_status prepare(const hl__runner *r, hl_job *job, hl_error *err) {
     hl__loaded *l = r->loaded;
-    hl_prepare_model m = {.name = l->name,
-                          .chat = l->chat,
-                          .tokenizer = l->tokenizer,
-                          .tags = l->tags,
-                          .ctx = context_of(r, job)};
+    hl_prepare_model m = {
+        .package = job->package, .tokenizer = l->tokenizer, .ctx = context_of(r, job)};
     HL_TRY(hl_prepare(&m, &job->req, hl_client_now_s(), &job->prepared, err));
     job->has_prepared = true;
     if (job->prepared.n_dropped > 0)

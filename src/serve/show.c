@@ -1,6 +1,8 @@
 #include "serve/show.h"
 
 #include "base/fs.h"
+#include "serve/thinking.h"
+#include "text/template.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -211,8 +213,8 @@ static bool mentions_tools(hl_str template_text) {
 static void fill_capabilities(const hl__loaded *l, hl_model_info *info) {
     info->can_embed = family_u32(l->gguf, info->family, "pooling_type") != 0;
     info->can_complete = !info->can_embed;
-    info->can_think = l->tags != NULL;
-    info->can_use_tools = mentions_tools(l->template_text);
+    info->can_think = hl_thinking_tags_find(info->template_text) != NULL;
+    info->can_use_tools = mentions_tools(info->template_text);
 }
 
 static uint32_t vocabulary_size(const hl_gguf *g, hl_str family) {
@@ -242,7 +244,7 @@ static void fill_texts(const hl__loaded *l, hl_model_info *info) {
     info->family = hl_arena_str(info->arena, text_of(g, "general.architecture"));
     info->quantization = hl_arena_str(info->arena, hl_str_from(quantization_name(g)));
     info->parameters_text = hl_arena_str(info->arena, hl_str_from(parameters));
-    info->template_text = hl_arena_str(info->arena, l->template_text);
+    info->template_text = hl_arena_str(info->arena, text_of(g, "tokenizer.chat_template"));
     info->license = hl_arena_str(info->arena, license);
 }
 

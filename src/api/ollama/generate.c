@@ -117,9 +117,9 @@ static hl_status check(hl__call *c, const hl_model_info *info, hl_str suffix, bo
     HL_TRY(hl__call_check_model(c, info, "generate", err));
     if (suffix.len > 0)
         return hl_fail(err, HL_EINVAL, "api",
-                       "registry.ollama.ai/library/%s does not support insert", c->job.name);
+                       "registry.ollama.ai/library/%s does not support insert", c->job.package->name);
     if (images)
-        return hl_fail(err, HL_EINVAL, "api", "\"%s\" does not support images", c->job.name);
+        return hl_fail(err, HL_EINVAL, "api", "\"%s\" does not support images", c->job.package->name);
     return HL_OK;
 }
 

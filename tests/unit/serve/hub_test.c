@@ -17,6 +17,7 @@ static const char ENDLESS[] = "1, 2, 3, 4,";
 static hl_hub *hub;
 static hl_error err;
 static char path[HL_MODEL_PATH_MAX];
+static hl_package *package;
 
 /* A job and what came of it; its texts are read once it has ended. */
 typedef struct asked {
@@ -40,7 +41,7 @@ static void hear(void *arg, const hl_event *ev) {
 }
 
 static void ask_init(asked *a, const char *prompt, int32_t n_predict) {
-    *a = (asked){.job = {.path = path, .name = "tiny:latest", .on_event = hear, .arg = a}};
+    *a = (asked){.job = {.package = package, .on_event = hear, .arg = a}};
     hl_buf_init(&a->answer, 0);
     assert_true(hl_buf_reserve(&a->answer, 16));
     a->job.req = (hl_request){.id = "t", .prompt = hl_str_from(prompt), .think = HL_THINK_OFF};
@@ -65,6 +66,7 @@ static int open_hub(uint32_t seqs_max, uint32_t queue_max) {
     hl_hub_config config = {
         .seqs_max = seqs_max, .queue_max = queue_max, .keep_ns = HL_DURATION_FOREVER};
     if (hl_model_resolve(HL_STR("tiny"), path, &err) < 0) return 1;
+    if (hl_package_open(path, "tiny:latest", &package, &err) < 0) return 1;
     return hl_hub_open(&config, &hub, &err) < 0;
 }
 
@@ -76,6 +78,7 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
     (void)state;
     hl_hub_close(hub);
+    hl_package_drop(package);
     return 0;
 }
 
@@ -178,8 +181,9 @@ static void a_larger_context_makes_another_engine(void **state) {
 static void failures_are_events(void **state) {
     (void)state;
     static asked a;
+    static hl_package gone = {.path = "/nonexistent/x.gguf", .name = "gone:latest"};
     ask_init(&a, "Hi!", 4);
-    a.job.path = "/nonexistent/x.gguf";
+    a.job.package = &gone;
     assert_int_equal(hl_hub_submit(hub, &a.job, &err), HL_OK);
     wait_end(&a);
     assert_int_equal(a.end.kind, HL_EVENT_FAILED);

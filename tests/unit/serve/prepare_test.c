@@ -12,6 +12,7 @@
 static hl_gguf *gguf;
 static hl_tokenizer *tokenizer;
 static hl_template *chat;
+static hl_package package;
 static hl_prepare_model model;
 static hl_error err;
 
@@ -63,7 +64,7 @@ static void thinking_is_on_by_default(void **state) {
 static void a_model_that_cannot_think_says_so(void **state) {
     (void)state;
     hl_request req = {.prompt = HL_STR("Hi")};
-    model.tags = NULL;
+    package.tags = NULL;
     expect_text(&req, "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n");
     req.think = HL_THINK_LOW;
     assert_int_equal(prepare(&req), HL_EINVAL);
@@ -175,8 +176,8 @@ static void without_a_template_texts_are_lines(void **state) {
     hl_part parts[2];
     hl_message messages[2] = {message("user", &parts[0], "one"), message("user", &parts[1], "two")};
     hl_request req = {.messages = messages, .n_messages = 2};
-    model.chat = NULL;
-    model.tags = NULL;
+    package.chat = NULL;
+    package.tags = NULL;
     expect_text(&req, "one\ntwo");
     req = (hl_request){.prompt = HL_STR("Hi"), .system = HL_STR("Be kind.")};
     expect_text(&req, "Be kind.\nHi");
@@ -221,11 +222,9 @@ static int open_model(void **state) {
 
 static int fresh(void **state) {
     (void)state;
-    model = (hl_prepare_model){.name = "sample",
-                               .chat = chat,
-                               .tokenizer = tokenizer,
-                               .tags = hl_thinking_tags_find(HL_STR("</think>")),
-                               .ctx = 4096};
+    package = (hl_package){
+        .name = "sample", .chat = chat, .tags = hl_thinking_tags_find(HL_STR("</think>"))};
+    model = (hl_prepare_model){.package = &package, .tokenizer = tokenizer, .ctx = 4096};
     return 0;
 }
 
