@@ -22,7 +22,10 @@ enum {
 
 typedef enum hl_output {
     HL_OUTPUT_LOGITS, /* [n_vocab] f32 */
-    HL_OUTPUT_HIDDEN  /* [n_embd] f32 after the output norm: embeddings */
+    /* [n_embd] f32: hidden states after the output norm, for embeddings (ADR 0009).  They take no
+     * rows of outputs: each is added to the slice's sum, in row order, so that it does not show how
+     * a prompt was cut into chunks. */
+    HL_OUTPUT_SUM
 } hl_output;
 
 /* One sequence's share of a step. */
@@ -32,6 +35,7 @@ typedef struct hl_slice {
     const uint32_t *pages[HL_KV_GROUPS]; /* page table, covers kv_len + n_rows tokens */
     uint32_t n_outputs;                  /* how many of the last rows want an output, 0 … n_rows */
     hl_output output;
+    float *sum; /* [n_embd] f32, of HL_OUTPUT_SUM */
 } hl_slice;
 
 typedef struct hl_batch {
@@ -41,17 +45,17 @@ typedef struct hl_batch {
     uint32_t n_slices;
     /* Layers block0 … block1-1 only, so that a model can be split between backends.  block0 > 0:
      * hidden holds the residual stream to go on with; block1 < n_blocks: it is left there and there
-     * are no outputs. */
+     * are no outputs.  Behind the last block it is used up. */
     uint32_t block0, block1;
     float *hidden;        /* [n_rows, n_embd] f32; may be NULL when all blocks run */
-    float *outputs;       /* [sum of n_outputs, output_stride] f32, in row order */
-    size_t output_stride; /* floats; at least n_vocab or n_embd as asked */
+    float *outputs;       /* [sum of n_outputs that are logits, output_stride] f32, in row order */
+    size_t output_stride; /* floats, at least n_vocab */
 } hl_batch;
 
 typedef struct hl_backend_limits {
     uint32_t rows_max; /* of one step */
     uint32_t slices_max;
-    uint32_t outputs_max; /* rows with an output in one step */
+    uint32_t outputs_max; /* rows with logits in one step */
     uint32_t kv_pages;    /* of the pool */
     uint32_t threads;     /* 0: what the machine offers */
 } hl_backend_limits;

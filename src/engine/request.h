@@ -63,19 +63,20 @@ typedef struct hl_request {
     size_t n_messages;
     hl_str prompt;
     bool raw;
-    hl_str system;                     /* stands before a prompt; empty: none */
-    hl_str template_override;          /* instead of the model's; empty: none */
-    hl_str suffix;                     /* what follows the answer (fill in the middle); empty: none */
-    struct json_object *tools;         /* array, or NULL */
+    hl_str system;             /* stands before a prompt; empty: none */
+    hl_str template_override;  /* instead of the model's; empty: none */
+    hl_str suffix;             /* what follows the answer (fill in the middle); empty: none */
+    struct json_object *tools; /* array, or NULL */
     hl_tool_choice tool_choice;
-    hl_str tool_name; /* of HL_TOOLS_NAMED */
+    hl_str tool_name;                  /* of HL_TOOLS_NAMED */
     struct json_object *template_vars; /* further variables, an object or NULL */
     hl_think think;
     hl_format format;
     struct json_object *schema; /* of HL_FORMAT_SCHEMA */
+    hl_str grammar_text;        /* GBNF that the answer is held to instead; empty: none */
     hl_options options;
-    bool no_truncate; /* a prompt that is too long fails instead of being cut */
-    bool no_shift;    /* a full context ends the answer; else its oldest tokens make room */
+    bool no_truncate;    /* a prompt that is too long fails instead of being cut */
+    bool no_shift;       /* a full context ends the answer; else its oldest tokens make room */
     uint64_t cache_salt; /* prompts share cached pages only with the same salt */
 
     /* What serve's preparation makes of the above for engines that take tokens. */
@@ -133,7 +134,7 @@ typedef struct hl_event {
     hl_tool_call call;                 /* of TOOL_CALL */
     const float *vector;               /* [n_vector] of EMBEDDING, of length 1 */
     uint32_t n_vector;
-    hl_finish finish;                  /* of FINISHED */
-    hl_usage usage;                    /* of FINISHED */
-    hl_error error;                    /* of FAILED */
+    hl_finish finish; /* of FINISHED */
+    hl_usage usage;   /* of FINISHED */
+    hl_error error;   /* of FAILED */
 } hl_event;

@@ -26,6 +26,11 @@ hl_status hl__key_f32(const hl__binder *b, const char *key, float fallback, floa
     return hl_gguf_get_f32(b->model->gguf, full_key(b, key).text, fallback, ret, err);
 }
 
+hl_status hl__key_bool(const hl__binder *b, const char *key, bool fallback, bool *ret,
+                       hl_error *err) {
+    return hl_gguf_get_bool(b->model->gguf, full_key(b, key).text, fallback, ret, err);
+}
+
 hl_status hl__key_str(const hl__binder *b, const char *key, hl_str fallback, hl_str *ret,
                       hl_error *err) {
     return hl_gguf_get_str(b->model->gguf, full_key(b, key).text, fallback, ret, err);

@@ -48,6 +48,8 @@ hl_status hl__key_u32(const hl__binder *b, const char *key, uint32_t fallback, u
                       hl_error *err) HL_NODISCARD;
 hl_status hl__key_f32(const hl__binder *b, const char *key, float fallback, float *ret,
                       hl_error *err) HL_NODISCARD;
+hl_status hl__key_bool(const hl__binder *b, const char *key, bool fallback, bool *ret,
+                       hl_error *err) HL_NODISCARD;
 hl_status hl__key_str(const hl__binder *b, const char *key, hl_str fallback, hl_str *ret,
                       hl_error *err) HL_NODISCARD;
 /* Must be there and lie in 1 … max. */

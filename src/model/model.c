@@ -58,6 +58,28 @@ static hl_status read_sizes(hl__binder *b, hl_error *err) {
                    (double)m->norm_eps);
 }
 
+static hl_status read_pooling(hl__binder *b, hl_error *err) {
+    static const hl_pooling of_key[] = {HL_POOLING_LAST, HL_POOLING_MEAN, HL_POOLING_CLS,
+                                        HL_POOLING_LAST, HL_POOLING_RANK};
+    uint32_t key;
+    HL_TRY(hl__key_u32(b, "pooling_type", 0, &key, err));
+    if (key >= sizeof of_key / sizeof *of_key)
+        return hl_fail(err, HL_EFORMAT, "model", "pooling_type is %u, expected 0 to 4", key);
+    b->model->pooling = of_key[key];
+    return HL_OK;
+}
+
+/* Some embedding models let a token see those behind it: computed as decoders, their vectors would
+ * be wrong without a sign of it. */
+static hl_status refuse_noncausal(hl__binder *b, hl_error *err) {
+    bool causal;
+    HL_TRY(hl__key_bool(b, "attention.causal", true, &causal, err));
+    if (causal) return HL_OK;
+    return hl_fail(err, HL_EUNSUPPORTED, "model",
+                   "%.*s.attention.causal is false: attention to later tokens is not supported yet",
+                   HL_STR_ARG(b->model->family));
+}
+
 /* Rows of the embedding, and as many tokens in the tokenizer if the file has one. */
 static hl_status read_vocab(hl_model *m, hl_error *err) {
     const hl_gguf_tensor *t = hl_gguf_find_tensor(m->gguf, HL_STR("token_embd.weight"));
@@ -137,6 +159,8 @@ static hl_status build(hl_model *m, hl_error *err) {
     const hl__family *family;
     HL_TRY(find_family(m, &family, err));
     HL_TRY(read_sizes(&b, err));
+    HL_TRY(read_pooling(&b, err));
+    HL_TRY(refuse_noncausal(&b, err));
     HL_TRY(read_vocab(m, err));
     HL_TRY(take_room(&b, err));
     HL_TRY(bind_ends(&b, err));

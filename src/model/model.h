@@ -76,6 +76,14 @@ typedef struct hl_block {
     } as;
 } hl_block;
 
+/* How the hidden states of a text's tokens become its embedding. */
+typedef enum hl_pooling {
+    HL_POOLING_LAST, /* the last token's, which alone has seen all; also where the file says none */
+    HL_POOLING_MEAN,
+    HL_POOLING_CLS, /* the first token's */
+    HL_POOLING_RANK /* none: the model gives a score to a pair of texts */
+} hl_pooling;
+
 typedef struct hl_model {
     hl_gguf *gguf; /* owned */
     hl_str family; /* general.architecture */
@@ -84,6 +92,7 @@ typedef struct hl_model {
     uint32_t n_heads_kv_max,
         head_dim_max; /* over all attention blocks: what a KV page is laid out for */
     float norm_eps;
+    hl_pooling pooling;
     uint64_t n_parameters;
     uint64_t weight_bytes;
     hl_weight embedding; /* [n_vocab, n_embd] */

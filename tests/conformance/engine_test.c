@@ -339,12 +339,34 @@ static void cancel_from_another_thread(void **state) {
     hl_engine_destroy(e);
 }
 
-static void refuses_embeddings(void **state) {
-    hl_engine *e = begin(*state);
-    hl_request req = request(1, PROMPT);
+static hl_request embed_request(uint32_t from, uint32_t n) {
+    hl_request req = request(from, n);
     req.kind = HL_REQUEST_EMBED;
-    assert_false(e->caps.embeds);
-    assert_int_equal(hl_engine_submit(e, 1, &req, 0, NULL), HL_EUNSUPPORTED);
+    return req;
+}
+
+/* Beside an answer, each text its own vector, the same again. */
+static void embeds_many_at_once(void **state) {
+    hl_engine *e = begin(*state);
+    assert_true(e->caps.embeds);
+    hl_request req = embed_request(1, PROMPT);
+    answer alone = run_one(e, &req), a[SEQS] = {{.seq = 1}, {.seq = 2}, {.seq = 3}};
+    uint64_t now = 0;
+    submit(e, 1, 3, now);
+    for (uint32_t i = 1; i < SEQS; i++) { /* the prompts' memory is the same */
+        req = embed_request(i, PROMPT);
+        assert_int_equal(hl_engine_submit(e, 1 + i, &req, now, NULL), HL_OK);
+    }
+    finish_all(e, a, SEQS, 1, &now);
+    assert_int_equal(a[0].n_embeddings, 0);
+    assert_int_equal(a[1].n_embeddings, 1);
+    assert_int_equal(a[1].last.kind, HL_EVENT_FINISHED);
+    assert_int_equal(a[1].last.finish, HL_FINISH_STOP);
+    assert_int_equal(a[1].last.usage.prompt_tokens, PROMPT);
+    assert_int_equal(a[1].last.usage.generated_tokens, 0);
+    assert_true(answer_equal(&alone, &a[1]));
+    assert_true(a[1].embedding_bits != a[2].embedding_bits);
+    for (int i = 0; i < SEQS; i++) answer_deinit(&a[i]);
     hl_engine_destroy(e);
 }
 
@@ -492,10 +514,8 @@ static void a_bias_rules_the_answer(void **state) {
     hl_request req = request(1, PROMPT);
     req.options.logit_bias = &always_x;
     req.options.n_logit_bias = 1;
-    req.options.num_predict = -1; /* until the context is full */
     answer a = run_one(e, &req);
-    assert_int_equal(a.last.finish, HL_FINISH_LENGTH);
-    assert_int_equal(a.n_tokens, CTX - PROMPT);
+    assert_int_equal(a.n_tokens, PREDICT);
     for (size_t i = 0; i < a.n_tokens; i++) assert_int_equal(a.tokens[i], 'x');
     answer_deinit(&a);
     hl_engine_destroy(e);
@@ -633,7 +653,7 @@ static const char *find_model(void) {
         with(cancel_at_every_step), with(one_event_at_a_time), with(busy_when_full),               \
         with(too_long_a_prompt), with(ends_at_num_predict), with(ends_before_a_stop_string),       \
         with(texts_live_until_the_next_step), with(cancel_from_another_thread),                    \
-        with(refuses_embeddings), with(refuses_a_prompt_without_tokens)
+        with(embeds_many_at_once), with(refuses_a_prompt_without_tokens)
 
 static int run_subject(subject *s) {
     const struct CMUnitTest contract[] = {CONTRACT};

@@ -7,6 +7,9 @@
 #include "base/utf8.h"
 #include "engine/engine.h"
 
+#include <math.h>
+#include <string.h>
+
 /* All that an engine said of one sequence. */
 typedef struct answer {
     hl_seq_id seq;
@@ -15,6 +18,8 @@ typedef struct answer {
     uint64_t *bits;   /* [n_tokens] of the log-probabilities' bytes; 0 where none are asked for */
     size_t n_tokens, cap_tokens;
     size_t n_logprobs;
+    uint32_t n_embeddings;
+    uint64_t embedding_bits; /* a hash of its bytes */
     uint32_t n_terminal;
     hl_event last; /* the terminal one, without its texts */
 } answer;
@@ -34,7 +39,7 @@ static inline bool answer_tokens_equal(const answer *a, const answer *b, size_t 
 
 static inline bool answer_equal(const answer *a, const answer *b) {
     return hl_str_eq(hl_buf_str(&a->text), hl_buf_str(&b->text)) && a->n_tokens == b->n_tokens &&
-           answer_tokens_equal(a, b, a->n_tokens);
+           answer_tokens_equal(a, b, a->n_tokens) && a->embedding_bits == b->embedding_bits;
 }
 
 /* What a cancelled sequence said is the beginning of what it would have said. */
@@ -55,9 +60,25 @@ static inline uint64_t logprobs_bits(const hl_token_logprobs *l) {
     return hash;
 }
 
+static inline const char *answer_add_embedding(answer *a, const hl_event *ev) {
+    double squares = 0;
+    uint64_t hash = 0xCBF29CE484222325u;
+    for (uint32_t i = 0; i < ev->n_vector; i++) {
+        uint32_t word;
+        memcpy(&word, &ev->vector[i], sizeof word);
+        hash = (hash ^ word) * 0x100000001B3u;
+        squares += (double)ev->vector[i] * (double)ev->vector[i];
+    }
+    if (a->n_tokens > 0 || a->n_embeddings++ > 0) return "an embedding among others";
+    if (fabs(squares - 1) > 1e-3) return "an embedding that is not of length 1";
+    a->embedding_bits = hash;
+    return NULL;
+}
+
 /* NULL, or what is wrong with the event. */
 static inline const char *answer_add(answer *a, const hl_event *ev) {
     if (a->n_terminal > 0) return "an event after the terminal one";
+    if (ev->kind == HL_EVENT_EMBEDDING) return answer_add_embedding(a, ev);
     if (ev->kind != HL_EVENT_TEXT) {
         a->n_terminal++;
         a->last = *ev;

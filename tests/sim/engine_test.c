@@ -1,4 +1,5 @@
-/* The native engine in simulation: random requests, arrivals, cancels, limits and page pools, all
+/* The native engine in simulation: random requests (answers, some longer than their context, and
+ * embeddings), arrivals, cancels, limits and page pools, all
  * from a seed, on the scripted backend, and fewer with the tiny model on the CPU where it is at
  * hand (the full number with HL_TEST_SLOW).  Whatever happens around it, each sequence says what it
  * says alone.
@@ -8,6 +9,7 @@
 #include "base/fs.h"
 #include "base/rng.h"
 #include "engine/native/native.h"
+#include "engine/native/shift.h"
 #include "sim/drive.h"
 #include "sim/scripted.h"
 #include "testing.h"
@@ -29,6 +31,7 @@ typedef struct sim {
     uint64_t seed;
     hl_rng rng;
     hl_native_config config;
+    hl_model model; /* the fixture's, with a pooling of its own */
     planned requests[REQUESTS_MAX];
     answer answers[REQUESTS_MAX];
     uint32_t n_requests;
@@ -97,6 +100,13 @@ static void plan_options(sim *s, planned *p, uint32_t n_predict) {
     o->stop = p->stops;
 }
 
+/* An upper bound of the tokens that are computed for an answer: a full context is computed again
+ * from what it keeps. */
+static uint64_t work_of(const planned *p, uint32_t ctx, uint32_t n, uint32_t n_predict) {
+    hl_shift shift = hl_shift_of(p->req.options.num_keep, false, n, ctx);
+    return p->req.no_shift ? n + n_predict : n + n_predict + (n_predict / shift.drop + 1) * ctx;
+}
+
 static void plan_request(sim *s, uint32_t ctx, uint32_t arrive_max) {
     planned *p = &s->requests[s->n_requests];
     uint32_t n = 1 + below(s, below(s, 2) ? ctx - 1 : ctx / 8),
@@ -104,18 +114,34 @@ static void plan_request(sim *s, uint32_t ctx, uint32_t arrive_max) {
     *p = (planned){.cancels = NEVER};
     plan_prompt(s, p, n);
     plan_options(s, p, n_predict);
+    p->req.kind = below(s, 4) == 0 ? HL_REQUEST_EMBED : HL_REQUEST_GENERATE;
+    p->req.no_shift = below(s, 2);
+    p->req.options.num_keep = (int32_t)below(s, ctx) - 1;
+    p->req.cache_salt = below(s, 4) == 0;
     p->arrives = (int)below(s, arrive_max + 1);
     if (below(s, 4) == 0) p->cancels = p->arrives + (int)below(s, 30);
     s->answers[s->n_requests] = (answer){.seq = 100 + s->n_requests};
     s->n_requests++;
-    s->work_tokens += n + n_predict;
+    s->work_tokens += work_of(p, ctx, n, n_predict);
+}
+
+static uint64_t clock_ns, clock_mix;
+
+/* Steps of all durations, so that prompts get shares of all sizes (engine/native/pace.h). */
+static uint64_t uneven_clock(void) {
+    clock_mix = clock_mix * 6364136223846793005u + 1442695040888963407u;
+    clock_ns += 1 + (clock_mix >> 40) % (clock_mix >> 63 ? 1000 : 50);
+    return clock_ns;
 }
 
 static void plan_limits(sim *s, const fixture *f) {
     uint32_t seqs = 1 + below(s, 10), ctx = 8 + below(s, 200);
     uint32_t least = (ctx + HL_KV_PAGE_TOKENS - 1) / HL_KV_PAGE_TOKENS;
+    clock_ns = 1;
+    clock_mix = s->seed;
     s->config = (hl_native_config){.backend = f->backend,
                                    .threads = 1,
+                                   .now = below(s, 2) ? uneven_clock : NULL,
                                    .seqs_max = seqs,
                                    .ctx_max = ctx,
                                    .kv_pages = least +
@@ -125,10 +151,13 @@ static void plan_limits(sim *s, const fixture *f) {
 
 /* ---- alone ---- */
 
-static hl_engine *create(const sim *s, const fixture *f, const hl_native_config *config) {
+static hl_engine *create(sim *s, const fixture *f, const hl_native_config *config) {
     hl_engine *e;
     hl_error err;
-    if (hl_native_create(f->model, f->tokenizer, config, &e, &err) < 0) sim_fail(s, "%s", err.text);
+    s->model = *f->model;
+    s->model.pooling = (hl_pooling)(s->seed % HL_POOLING_RANK);
+    if (hl_native_create(&s->model, f->tokenizer, config, &e, &err) < 0)
+        sim_fail(s, "%s", err.text);
     if (f->backend != &hl_backend_scripted) return e;
     (*scripted_last())->end_bias = s->end_bias;
     return e;
@@ -227,6 +256,8 @@ static void compare(sim *s) {
         if (u->prompt_tokens != v->prompt_tokens || u->generated_tokens != v->generated_tokens)
             sim_fail(s, "request %u: other counts than alone", i);
         if (u->cached_tokens >= u->prompt_tokens) sim_fail(s, "request %u: all was cached", i);
+        bool embeds = s->requests[i].req.kind == HL_REQUEST_EMBED;
+        if (a->n_embeddings != embeds) sim_fail(s, "request %u: too many or no embeddings", i);
         if (s->requests[i].req.options.logprobs && a->n_logprobs != a->n_tokens)
             sim_fail(s, "request %u: tokens without log-probabilities", i);
     }

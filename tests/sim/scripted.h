@@ -6,6 +6,8 @@
  * is found right away (scripted_faults).  It checks each batch against the limits it was opened
  * with.
  *
+ * Hidden states are a hash of the same.
+ *
  * The vocabulary is byte-level: 256 tokens of one byte, so that texts have torn and malformed
  * characters; words; control tokens.
  */
@@ -107,10 +109,12 @@ static inline hl_tokenizer *scripted_tokenizer(hl_error *err) {
     return t;
 }
 
+enum { SCRIPTED_EMBD = 4 };
+
 static inline hl_model scripted_model(void) {
     return (hl_model){.family = HL_STR("scripted"),
                       .n_layers = 1,
-                      .n_embd = 1,
+                      .n_embd = SCRIPTED_EMBD,
                       .n_vocab = SCRIPTED_VOCAB,
                       .ctx_train = 1 << 20};
 }
@@ -213,6 +217,12 @@ static inline void scripted_logits(scripted *b, uint64_t thought, float *out) {
     if (b->nan_at && --b->nan_at == 0) out[17] = NAN;
 }
 
+static inline void scripted_add_hidden(scripted *b, uint64_t thought, float *sum) {
+    for (uint32_t i = 0; i < SCRIPTED_EMBD; i++)
+        sum[i] += (float)(scripted_mix(thought + i) >> 40) * 0x1p-24f - 0.5f;
+    if (b->nan_at && --b->nan_at == 0) sum[1] = NAN;
+}
+
 static inline void scripted_store(scripted *b, const hl_batch *batch, const hl_slice *s) {
     for (uint32_t r = 0; r < s->n_rows; r++) {
         uint32_t position = s->kv_len + r;
@@ -247,10 +257,12 @@ static inline hl_status scripted_forward(hl_backend *base, const hl_batch *batch
     scripted_fault(b, row != batch->n_rows);
     for (uint32_t i = 0; i < batch->n_slices; i++) {
         const hl_slice *s = &batch->slices[i];
-        for (uint32_t k = s->n_outputs; k > 0; k--, n_outputs++) {
-            uint32_t last = s->kv_len + s->n_rows - k;
-            float *out = batch->outputs + n_outputs * batch->output_stride;
-            scripted_logits(b, scripted_thought(b, s, last), out);
+        for (uint32_t k = s->n_outputs; k > 0; k--) {
+            uint64_t thought = scripted_thought(b, s, s->kv_len + s->n_rows - k);
+            if (s->output == HL_OUTPUT_SUM)
+                scripted_add_hidden(b, thought, s->sum);
+            else
+                scripted_logits(b, thought, batch->outputs + n_outputs++ * batch->output_stride);
         }
     }
     scripted_fault(b, n_outputs > b->limits.outputs_max);

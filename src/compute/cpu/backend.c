@@ -77,6 +77,7 @@ static uint64_t lay_scratch(const hl_model *m, const hl_cpu_ops *ops, const hl_b
     s->rows = carve(base, &used, rows, sizeof *s->rows);
     s->rows_all = carve(base, &used, rows, sizeof *s->rows_all);
     s->rows_out = carve(base, &used, rows, sizeof *s->rows_out);
+    s->logits_at = carve(base, &used, rows, sizeof *s->logits_at);
     s->tiles_all.tile = carve(base, &used, rows, sizeof *s->tiles_all.tile);
     s->tiles_out.tile = carve(base, &used, rows, sizeof *s->tiles_out.tile);
     uint64_t thread = 0;

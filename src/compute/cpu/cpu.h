@@ -47,6 +47,8 @@ typedef struct hl__tiles {
     uint32_t n_rows; /* in all of them */
 } hl__tiles;
 
+enum { HL__NO_LOGITS = UINT32_MAX }; /* a hidden state is wanted */
+
 /* Memory of one step, taken at open.  R = rows_max. */
 typedef struct hl__scratch {
     float *hidden;                 /* [R, n_embd] the residual stream, unless the caller keeps it */
@@ -59,6 +61,7 @@ typedef struct hl__scratch {
     float *cos_sin;                /* [n_ropes, R, head_dim_max / 2, 2] */
     hl__row *rows;                 /* [R] */
     uint32_t *rows_all, *rows_out; /* [R] row of the residual stream for each row computed */
+    uint32_t *logits_at;           /* [R] of those in rows_out: row of outputs, or HL__NO_LOGITS */
     hl__tiles tiles_all, tiles_out; /* [R] each; rows with an output only */
     uint8_t *of_thread;             /* [threads, thread_bytes] */
     size_t thread_bytes;

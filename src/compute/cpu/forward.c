@@ -312,25 +312,25 @@ static void leave_hidden(walk *w) {
     barrier(w);
 }
 
-/* Row i of those with an output belongs to a slice that wants its hidden state. */
+/* Row i of those with an output wants its hidden state. */
 static bool wants_hidden(const walk *w, uint32_t i) {
-    const hl__row *row = &w->b->scratch.rows[w->rows[i]];
-    return w->batch->slices[row->slice].output == HL_OUTPUT_HIDDEN;
+    return w->b->scratch.logits_at[i] == HL__NO_LOGITS;
 }
 
+/* Hidden states replace their row of the residual stream, which nobody reads any more. */
 static void settle_outputs(const walk *w) {
     const hl_model *m = w->b->model;
     float *x = thread_row(w);
     for (uint32_t i; take(w, w->n_rows, &i);) {
-        float *h = settle_row(w, i), *out = w->batch->outputs + i * w->batch->output_stride;
+        float *h = settle_row(w, i);
         bool hidden = wants_hidden(w, i);
-        w->b->ops->rmsnorm(hidden ? out : x, h, m->output_norm.data, m->n_embd, m->norm_eps);
+        w->b->ops->rmsnorm(hidden ? h : x, h, m->output_norm.data, m->n_embd, m->norm_eps);
         if (!hidden) prepare_row(w, kind_of(w, &w->b->output), x, m->n_embd, i);
     }
     barrier(w);
 }
 
-/* Item i of the head for every run of rows that want logits. */
+/* Item i of the head for every run of rows that want logits; theirs stand together in outputs. */
 static void head_item(const walk *w, uint32_t i) {
     const hl_cpu_ops *ops = w->b->ops;
     const hl_cpu_matrix *m = &w->b->output;
@@ -341,17 +341,31 @@ static void head_item(const walk *w, uint32_t i) {
     for (uint32_t first = 0, end; first < w->n_rows; first = end) {
         for (end = first; end < w->n_rows && !wants_hidden(w, end);) end++;
         if (end > first) {
+            float *out = w->batch->outputs + w->b->scratch.logits_at[first] * ldy;
             ops->matmul(m, row0, row1, w->b->scratch.act[kind] + first * act_bytes, end - first,
-                        w->batch->outputs + first * ldy, ldy);
+                        out, ldy);
         } else {
             end++;
         }
     }
 }
 
+static void sum_slice(const walk *w, const hl_slice *s) {
+    uint32_t n = w->b->model->n_embd, end = s->row0 + s->n_rows;
+    if (s->output != HL_OUTPUT_SUM) return;
+    for (uint32_t row = end - s->n_outputs; row < end; row++)
+        w->b->ops->add(s->sum, w->hidden + (size_t)row * n, n);
+}
+
 static void head(const walk *w) {
     settle_outputs(w);
-    for (uint32_t i, n = n_items(w, &w->b->output); take(w, n, &i);) head_item(w, i);
+    uint32_t n = n_items(w, &w->b->output);
+    for (uint32_t i; take(w, n + w->batch->n_slices, &i);) {
+        if (i < n)
+            head_item(w, i);
+        else
+            sum_slice(w, &w->batch->slices[i - n]);
+    }
     barrier(w);
 }
 
@@ -399,17 +413,21 @@ static void add_tiles(hl__tiles *tiles, uint32_t slice, uint32_t row, uint32_t n
     tiles->n_rows += n;
 }
 
-static void lay_slice(hl__cpu_backend *b, const hl_batch *batch, uint32_t i, uint32_t *n_out) {
+/* n_logits: rows of outputs taken so far. */
+static void lay_slice(hl__cpu_backend *b, const hl_batch *batch, uint32_t i, uint32_t *n_logits) {
     hl__scratch *s = &b->scratch;
     const hl_slice *sl = &batch->slices[i];
     for (uint32_t r = 0; r < sl->n_rows; r++) {
         s->rows[sl->row0 + r] = (hl__row){i, sl->kv_len + r};
         s->rows_all[sl->row0 + r] = sl->row0 + r;
     }
-    uint32_t first = sl->row0 + sl->n_rows - sl->n_outputs;
+    uint32_t first = sl->row0 + sl->n_rows - sl->n_outputs, out = s->tiles_out.n_rows;
     add_tiles(&s->tiles_all, i, sl->row0, sl->n_rows, sl->row0);
-    add_tiles(&s->tiles_out, i, first, sl->n_outputs, *n_out);
-    for (uint32_t r = 0; r < sl->n_outputs; r++) s->rows_out[(*n_out)++] = first + r;
+    add_tiles(&s->tiles_out, i, first, sl->n_outputs, out);
+    for (uint32_t r = 0; r < sl->n_outputs; r++) {
+        s->rows_out[out + r] = first + r;
+        s->logits_at[out + r] = sl->output == HL_OUTPUT_LOGITS ? (*n_logits)++ : HL__NO_LOGITS;
+    }
 }
 
 /* The engine's promises (backend.h). */
@@ -426,13 +444,15 @@ static void check_batch(const hl__cpu_backend *b, const hl_batch *batch) {
         HL_ASSERT(s->n_outputs <= s->n_rows && s->kv_len <= UINT32_MAX - s->n_rows);
         for (uint32_t p = 0; p <= (s->kv_len + s->n_rows - 1) / HL_KV_PAGE_TOKENS; p++)
             HL_ASSERT(s->pages[0][p] < b->limits.kv_pages);
-        HL_ASSERT(s->n_outputs == 0 ||
-                  batch->output_stride >= (s->output == HL_OUTPUT_LOGITS ? m->n_vocab : m->n_embd));
         row += s->n_rows;
-        n_out += s->n_outputs;
+        if (s->output == HL_OUTPUT_LOGITS)
+            n_out += s->n_outputs;
+        else
+            HL_ASSERT(s->sum || s->n_outputs == 0);
     }
     HL_ASSERT(row == batch->n_rows && n_out <= b->limits.outputs_max);
-    HL_ASSERT(n_out == 0 || batch->outputs || batch->block1 < m->n_blocks);
+    HL_ASSERT(n_out == 0 || batch->block1 < m->n_blocks ||
+              (batch->outputs && batch->output_stride >= m->n_vocab));
 }
 
 /* Ids may come straight from a request. */
@@ -449,10 +469,10 @@ hl_status hl__cpu_forward(hl_backend *backend, const hl_batch *batch, hl_error *
     hl__cpu_backend *b = (hl__cpu_backend *)backend;
     check_batch(b, batch);
     HL_TRY(check_tokens(b->model, batch, err));
-    uint32_t n_out = 0;
+    uint32_t n_logits = 0;
     b->scratch.tiles_all.n = b->scratch.tiles_all.n_rows = 0;
     b->scratch.tiles_out.n = b->scratch.tiles_out.n_rows = 0;
-    for (uint32_t i = 0; i < batch->n_slices; i++) lay_slice(b, batch, i, &n_out);
+    for (uint32_t i = 0; i < batch->n_slices; i++) lay_slice(b, batch, i, &n_logits);
     step st = {b, batch, batch->hidden ? batch->hidden : b->scratch.hidden};
     hl__pool_run(b->pool, walk_blocks, &st);
     return HL_OK;

@@ -5,6 +5,8 @@
 #include "engine/life.h"
 #include "engine/native/stop.h"
 
+#include <math.h>
+
 enum { STOP_BYTES_MAX = 4096, REQUEST_BYTES_MAX = 16 << 20 };
 
 /* ENDED: until the next step, its texts are lent. */
@@ -13,7 +15,9 @@ typedef enum slot_state { SLOT_FREE, SLOT_LIVE, SLOT_ENDED } slot_state;
 typedef struct slot {
     slot_state state;
     hl_life life;
-    hl_buf answer, text; /* text: of the event */
+    hl_request_kind kind;
+    float vector[HL_FAKE_EMBD]; /* of EMBED */
+    hl_buf answer, text;        /* text: of the event */
     hl_stop stop;
     size_t at;      /* of answer: said so far */
     uint32_t token; /* of the event */
@@ -61,8 +65,6 @@ static uint32_t count_words(hl_str text) {
 static hl_status check_request(const fake *e, const hl_request *req, hl_error *err) {
     if (e->script.submit_fails < 0)
         return hl_fail(err, e->script.submit_fails, "engine", "the script says so");
-    if (req->kind != HL_REQUEST_GENERATE)
-        return hl_fail(err, HL_EUNSUPPORTED, "engine", "this engine makes no embeddings");
     if (!e->script.takes_messages && req->n_tokens == 0)
         return hl_fail(err, HL_EINVAL, "engine", "the prompt has no tokens");
     if (e->n_live == e->script.seqs_max)
@@ -106,6 +108,7 @@ static hl_status fake_submit(hl_engine *base, hl_seq_id seq, const hl_request *r
     int32_t most = req->options.num_predict;
     s->n_predict = most > 0 ? (uint32_t)most : UINT32_MAX;
     s->at = s->n_pieces = 0;
+    s->kind = req->kind;
     s->submit_ns = now_ns;
     s->due_ns = after(now_ns, e->script.first_ns);
     s->first_ns = 0;
@@ -175,17 +178,40 @@ static void say(const fake *e, slot *s, uint64_t now_ns, hl_event *ret) {
                       .n_tokens = 1};
 }
 
+/* Directions that depend on the text, of length 1. */
+static void embed(slot *s, hl_event *ret) {
+    uint32_t h = 2166136261u;
+    double squares = 0;
+    for (size_t i = 0; i < s->answer.len; i++)
+        h = (h ^ (unsigned char)s->answer.ptr[i]) * 16777619u;
+    for (int i = 0; i < HL_FAKE_EMBD; i++) {
+        h = (h ^ h >> 15) * 0x2C1B3C6Du + 1;
+        s->vector[i] = (float)(int32_t)h;
+        squares += (double)s->vector[i] * (double)s->vector[i];
+    }
+    for (int i = 0; i < HL_FAKE_EMBD; i++) s->vector[i] /= (float)sqrt(squares);
+    s->closing = true;
+    s->why = HL_FINISH_STOP;
+    *ret = (hl_event){.kind = HL_EVENT_EMBEDDING,
+                      .seq = hl_life_id(&s->life),
+                      .vector = s->vector,
+                      .n_vector = HL_FAKE_EMBD};
+}
+
 /* One event of a sequence whose time has come. */
 static bool step_slot(fake *e, slot *s, uint64_t now_ns, hl_event *ret) {
     if (s->state != SLOT_LIVE) return false;
+    bool nothing_to_say = s->kind == HL_REQUEST_GENERATE && s->at == s->answer.len;
     if (hl_life_cancelled(&s->life)) {
         finish(e, s, HL_FINISH_CANCELLED, now_ns, ret);
-    } else if (s->closing || (s->at == s->answer.len && now_ns >= s->due_ns)) {
+    } else if (s->closing || (nothing_to_say && now_ns >= s->due_ns)) {
         finish(e, s, s->closing ? s->why : HL_FINISH_STOP, now_ns, ret);
     } else if (now_ns < s->due_ns) {
         return false;
     } else if (e->script.fails_after_pieces && s->n_pieces == e->script.fails_after_pieces) {
         fail(e, s, ret);
+    } else if (s->kind == HL_REQUEST_EMBED) {
+        embed(s, ret);
     } else {
         say(e, s, now_ns, ret);
     }
@@ -249,6 +275,7 @@ hl_status hl_fake_create(const hl_fake_script *script, hl_engine **ret, hl_error
     e->engine = (hl_engine){.ops = &fake_ops,
                             .caps = {.takes_tokens = !script->takes_messages,
                                      .takes_messages = script->takes_messages,
+                                     .embeds = true,
                                      .seqs_max = script->seqs_max,
                                      .ctx_max = script->ctx_max}};
     e->n_slots = 2 * script->seqs_max;

@@ -8,11 +8,14 @@
  * prompt; of a request with tokens alone, their numbers, "12 7 5 ".  It comes in pieces, each up to
  * the next space, each one token.
  *
- * num_predict and stop strings are obeyed, other options are not.
+ * num_predict and stop strings are obeyed, other options are not.  A request to embed gets, after
+ * first_ns, a vector of HL_FAKE_EMBD numbers that depend on the same text.
  */
 #pragma once
 
 #include "engine/engine.h"
+
+enum { HL_FAKE_EMBD = 8 };
 
 typedef struct hl_fake_script {
     uint32_t seqs_max, ctx_max;  /* ctx_max counts tokens, or words */

@@ -7,7 +7,7 @@
 hl_status hl_batcher_init(hl_batcher *b, uint32_t spans_max, uint32_t rows_max, uint32_t kv_pages,
                           hl_error *err) {
     HL_ASSERT(spans_max >= 1 && rows_max >= spans_max);
-    *b = (hl_batcher){.spans_max = spans_max, .rows_max = rows_max};
+    *b = (hl_batcher){.spans_max = spans_max, .rows_max = rows_max, .prompt_rows_max = rows_max};
     b->queue = hl_calloc(spans_max, sizeof *b->queue);
     b->shares = hl_calloc(spans_max, sizeof *b->shares);
     hl_status st = HL_OK;
@@ -49,9 +49,18 @@ void hl_batcher_remove(hl_batcher *b, hl_span *s) {
     memmove(&b->queue[at], &b->queue[at + 1], (b->n_queue - at) * sizeof *b->queue);
 }
 
+/* Only whole pages stay: what is in one is never changed. */
+void hl_batcher_rewind(hl_batcher *b, hl_span *s, uint32_t n_kept, uint32_t n_tokens) {
+    uint32_t n_pages = n_kept / HL_KV_PAGE_TOKENS;
+    HL_ASSERT(n_kept < n_tokens);
+    while (s->n_pages > n_pages) hl_kv_drop(b->kv, s->pages[--s->n_pages]);
+    if (s->kv_len > s->n_pages * HL_KV_PAGE_TOKENS) s->kv_len = s->n_pages * HL_KV_PAGE_TOKENS;
+    s->n_tokens = n_tokens;
+}
+
 /* Takes complete pages that somebody has computed already.  One token is left to compute. */
 static void adopt_pages(hl_batcher *b, hl_span *s) {
-    while (s->kv_len == s->n_pages * HL_KV_PAGE_TOKENS &&
+    while (!s->every_row && s->kv_len == s->n_pages * HL_KV_PAGE_TOKENS &&
            s->kv_len + HL_KV_PAGE_TOKENS < s->n_tokens) {
         hl_kv_key key = {.salt = s->salt,
                          .before = s->n_pages ? s->pages[s->n_pages - 1] : HL_KV_NONE,
@@ -90,6 +99,7 @@ static void forget_share(hl_batcher *b, const hl_span *s) {
     for (uint32_t i = 0; i < b->n_shares; i++) {
         if (b->shares[i].span != s) continue;
         b->n_rows -= b->shares[i].n_rows;
+        if (i < b->n_running) b->n_running--; /* they stand first, with one row each */
         b->n_shares--;
         memmove(&b->shares[i], &b->shares[i + 1], (b->n_shares - i) * sizeof *b->shares);
         return;
@@ -144,19 +154,32 @@ static void plan_running(hl_batcher *b) {
     }
 }
 
+uint32_t hl_batcher_count_running(const hl_batcher *b) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < b->n_admitted; i++) n += is_running(b->queue[i]);
+    return n;
+}
+
 static uint32_t min3(uint32_t a, uint32_t b, uint32_t c) {
     uint32_t least = a < b ? a : b;
     return least < c ? least : c;
 }
 
+/* Rows that prompts may still take in this step. */
+static uint32_t prompt_rows_left(const hl_batcher *b) {
+    uint32_t taken = b->n_rows - b->n_running, left = b->rows_max - b->n_rows;
+    uint32_t allowed = taken < b->prompt_rows_max ? b->prompt_rows_max - taken : 0;
+    return allowed < left ? allowed : left;
+}
+
 static void plan_prompts(hl_batcher *b) {
-    for (uint32_t i = 0; i < b->n_queue && b->n_rows < b->rows_max; i++) {
+    for (uint32_t i = 0; i < b->n_queue && prompt_rows_left(b) > 0; i++) {
         hl_span *s = b->queue[i];
         if (is_running(s)) continue; /* has its row */
         if (!s->admitted && !admit(b, s)) return;
         adopt_pages(b, s);
         count_cached(s);
-        uint32_t want = min3(s->n_tokens - s->kv_len, s->chunk_max, b->rows_max - b->n_rows);
+        uint32_t want = min3(s->n_tokens - s->kv_len, s->chunk_max, prompt_rows_left(b));
         uint32_t got = reserve(b, s, want);
         if (got > 0) share_rows(b, s, got);
     }
@@ -165,12 +188,14 @@ static void plan_prompts(hl_batcher *b) {
 void hl_batcher_plan(hl_batcher *b) {
     b->n_shares = b->n_rows = 0;
     plan_running(b);
+    b->n_running = b->n_rows;
     plan_prompts(b);
     HL_ASSERT((b->n_shares > 0) == (b->n_queue > 0));
 }
 
 /* Publishes the pages of s that became complete between kv_len `from` and now. */
 static void publish_pages(hl_batcher *b, hl_span *s, uint32_t from) {
+    if (s->every_row) return;
     for (uint32_t i = from / HL_KV_PAGE_TOKENS; i < s->kv_len / HL_KV_PAGE_TOKENS; i++) {
         hl_kv_key key = {.salt = s->salt,
                          .before = i ? s->pages[i - 1] : HL_KV_NONE,

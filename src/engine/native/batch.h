@@ -5,8 +5,9 @@
  *
  *   1. running sequences (all but their last token computed) get one row each, so that nobody's
  *      stream stalls behind somebody's long prompt;
- *   2. what is left goes to prompts in order of arrival, in chunks; the first waiting sequence is
- * admitted when there are pages for all of its tokens, and nobody passes it.
+ *   2. what is left, up to prompt_rows_max, goes to prompts in order of arrival, in chunks; the
+ * first waiting sequence is admitted when there are pages for all of its tokens, and nobody passes
+ * it.
  *
  * When a sequence needs a page and none is left, the youngest admitted one is preempted: it gives
  * all its pages back and waits at its place in the queue; later its tokens are computed again (what
@@ -28,6 +29,8 @@ typedef struct hl_span {
     uint32_t n_prompt;
     uint32_t chunk_max; /* rows in one step, at least 1 */
     uint64_t salt;      /* of its prefix */
+    bool every_row;     /* all of its rows are to be computed: it takes no cached pages, and
+                           leaves none behind that would push out others' */
     uint32_t *pages;    /* page table, room for all tokens it may get */
     uint32_t n_pages;
     uint32_t kv_len;     /* tokens whose keys and values are in the pages; < n_tokens */
@@ -48,7 +51,10 @@ typedef struct hl_batcher {
     hl_span **queue;  /* [n_queue] in order of arrival, room for spans_max */
     hl_share *shares; /* [n_shares] of this step, room for spans_max */
     uint32_t spans_max, rows_max;
+    uint32_t
+        prompt_rows_max; /* of one step, for the caller to set; at least 1; rows_max at first */
     uint32_t n_queue, n_admitted, n_shares, n_rows;
+    uint32_t n_running; /* of n_rows: those of running sequences */
     uint64_t n_preemptions;
 } hl_batcher;
 
@@ -61,6 +67,12 @@ void hl_batcher_add(hl_batcher *b, hl_span *s);
 /* Takes s out of the queue and gives its pages back. */
 void hl_batcher_remove(hl_batcher *b, hl_span *s);
 
+/* The tokens of s behind the first n_kept are others now, n_tokens in all (at least one behind the
+ * kept); they are computed again. */
+void hl_batcher_rewind(hl_batcher *b, hl_span *s, uint32_t n_kept, uint32_t n_tokens);
+
+/* Sequences that get a row each in the next step. */
+uint32_t hl_batcher_count_running(const hl_batcher *b);
 /* Fills shares, with pages for all of their rows.  At least one share when the queue is not empty.
  */
 void hl_batcher_plan(hl_batcher *b);

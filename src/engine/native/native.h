@@ -7,6 +7,8 @@
  *     sample  a token from each output                       (sample.h)
  *     emit    tokens to text, stop strings, events           (emit.h, stop.h)
  *
+ * or, of an embedding, hidden states summed by the backend to one vector of length 1.
+ *
  * It takes tokens: rendering and tokenising are done before submit.  A text depends on its own
  * request only, whatever else is in the batch, also when it is preempted and recomputed.
  *
@@ -15,8 +17,8 @@
  * Errors of create: EINVAL names a limit that makes no sense, ENOMEM, and what the backend says.
  * Of submit, beside engine.h's: EINVAL (no tokens, an id that the vocabulary has not, malformed
  * or empty stop strings, a bias that is no number, a format without its grammar), EUNSUPPORTED
- * (embeddings), ELIMIT (too many or too long stop strings, biases, logprobs). Threads: as engine.h
- * says; cancel may come from any thread.
+ * (embeddings of a model that ranks), ELIMIT (too many or too long stop strings, biases,
+ * logprobs).  Threads: as engine.h says; cancel may come from any thread.
  */
 #pragma once
 

@@ -138,35 +138,67 @@ static void neighbours_change_nothing(void **state) {
 
 /* --- Outputs of both kinds -------------------------------------------------- */
 
-/* Logits are the head's matrix times the hidden state. */
+/* Two sequences in turn, so that rows with logits and without stand in each other's way; the
+ * second one's hidden states go to sums[0] and sums[1].  Logits are the head's matrix times the
+ * hidden state. */
 static void hidden_and_logits(fixture *f) {
-    static float outputs[4][EMBD];
-    uint32_t ids[4] = {f->ids[0], f->ids[1], f->ids[0], f->ids[1]}, other[1] = {0};
-    hl_slice slices[2] = {
-        {.n_rows = 2, .pages = {f->pages}, .n_outputs = 2, .output = HL_OUTPUT_HIDDEN},
-        {.row0 = 2, .n_rows = 2, .pages = {other}, .n_outputs = 2},
+    static float outputs[3][VOCAB], sums[2][EMBD];
+    uint32_t ids[5] = {f->ids[0], f->ids[0], f->ids[1], f->ids[1], f->ids[2]}, other[1] = {0};
+    hl_slice slices[3] = {
+        {.n_rows = 1, .pages = {f->pages}, .n_outputs = 1},
+        {.row0 = 1, .n_rows = 2, .pages = {other}, .n_outputs = 1, .output = HL_OUTPUT_SUM},
+        {.row0 = 3, .n_rows = 2, .kv_len = 1, .pages = {f->pages}, .n_outputs = 2},
     };
-    forward(f, (hl_batch){.tokens = ids,
-                          .n_rows = 4,
-                          .slices = slices,
-                          .n_slices = 2,
-                          .outputs = outputs[0],
-                          .output_stride = EMBD});
+    slices[1].sum = sums[0];
+    memset(sums, 0, sizeof sums);
+    forward(
+        f, (hl_batch){
+               .tokens = ids, .n_rows = 5, .slices = slices, .n_slices = 3, .outputs = outputs[0]});
+    for (uint32_t row = 0; row < 3; row++) assert_row(f, row, outputs[row]);
     const float *head = f->m->output.data;
-    for (uint32_t row = 0; row < 2; row++) {
-        assert_row(f, row, outputs[2 + row]);
-        for (uint32_t i = 0; i < VOCAB; i++) {
-            double sum = 0;
-            for (uint32_t k = 0; k < EMBD; k++)
-                sum += (double)head[i * EMBD + k] * (double)outputs[row][k];
-            assert_true(fabs(sum - (double)f->logits[row][i]) < 1e-4);
-        }
+    for (uint32_t i = 0; i < VOCAB; i++) {
+        double sum = 0;
+        for (uint32_t k = 0; k < EMBD; k++) sum += (double)head[i * EMBD + k] * (double)sums[0][k];
+        assert_true(fabs(sum - (double)f->logits[1][i]) < 1e-4);
     }
 }
 
 static void hidden_states_stand_beside_logits(void **state) {
     (void)state;
     for_each(hidden_and_logits);
+}
+
+static void sum_span(fixture *f, uint32_t at, uint32_t n, uint32_t n_outputs, float *sum) {
+    hl_slice s = {.n_rows = n,
+                  .kv_len = at,
+                  .pages = {f->pages},
+                  .n_outputs = n_outputs,
+                  .output = HL_OUTPUT_SUM,
+                  .sum = sum};
+    forward(f, (hl_batch){.tokens = f->ids + at, .n_rows = n, .slices = &s, .n_slices = 1});
+}
+
+/* One by one, and added here, as at once and as in chunks: the same bits. */
+static void cut_sums(fixture *f) {
+    float whole[EMBD] = {0}, cut[EMBD] = {0}, by_hand[EMBD] = {0};
+    sum_span(f, 0, TOKENS, TOKENS, whole);
+    sum_span(f, 0, 7, 7, cut);
+    sum_span(f, 7, 40, 40, cut);
+    sum_span(f, 47, TOKENS - 47, TOKENS - 47, cut);
+    for (uint32_t i = 0; i < TOKENS; i++) {
+        float one[EMBD] = {0};
+        sum_span(f, i, 1, 1, one);
+        for (uint32_t k = 0; k < EMBD; k++) by_hand[k] += one[k];
+    }
+    assert_memory_equal(whole, cut, sizeof whole);
+    assert_memory_equal(whole, by_hand, sizeof whole);
+    sum_span(f, 0, TOKENS, 0, cut); /* no row is asked for */
+    assert_memory_equal(whole, cut, sizeof whole);
+}
+
+static void sums_do_not_show_the_chunks(void **state) {
+    (void)state;
+    for_each(cut_sums);
 }
 
 /* --- A part of the blocks --------------------------------------------------- */
@@ -325,6 +357,7 @@ int main(void) {
         cmocka_unit_test(outputs_are_those_of_the_last_rows),
         cmocka_unit_test(neighbours_change_nothing),
         cmocka_unit_test(hidden_states_stand_beside_logits),
+        cmocka_unit_test(sums_do_not_show_the_chunks),
         cmocka_unit_test(blocks_can_be_split_anywhere),
         cmocka_unit_test(a_copied_page_diverges),
         cmocka_unit_test(a_plan_says_what_is_taken),

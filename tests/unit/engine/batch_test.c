@@ -121,6 +121,62 @@ static void others_salt_is_another_prefix(void **state) {
     hl_batcher_deinit(&f.b);
 }
 
+/* One that needs every row takes nothing over, and leaves nothing. */
+static void every_row_means_every_row(void **state) {
+    (void)state;
+    fixture f;
+    begin(&f, 128, 64);
+    (void)add(&f, 0, 100, 0);
+    step(&f);
+    hl_span *b = add(&f, 1, 120, 0);
+    b->every_row = true;
+    hl_batcher_plan(&f.b);
+    assert_int_equal(rows_of(&f, b), 120);
+    hl_batcher_commit(&f.b);
+    assert_int_equal(b->n_cached, 0);
+    assert_int_not_equal(f.pages[0][2], f.pages[1][2]);
+    hl_span *c = add(&f, 2, 250, 0), *d = add(&f, 3, 250, 3);
+    d->every_row = true;
+    step(&f);                          /* d gets nothing yet: c takes the budget */
+    assert_int_equal(c->n_cached, 96); /* a's pages; of b's there is none */
+    while (d->kv_len < 250) step(&f);
+    uint32_t cached = hl_kv_count(f.b.kv).cached;
+    hl_batcher_remove(&f.b, b);
+    hl_batcher_remove(&f.b, d);
+    assert_int_equal(hl_kv_count(f.b.kv).cached, cached);
+    hl_batcher_deinit(&f.b);
+}
+
+/* Whole pages of what is kept stay, the rest is computed again; the figures of the prompt do not
+ * change. */
+static void rewound_ones_go_on_from_a_page(void **state) {
+    (void)state;
+    fixture f;
+    begin(&f, 128, 64);
+    hl_span *a = add(&f, 0, 100, 0), *b = add(&f, 1, 100, 0);
+    step(&f);
+    step(&f);
+    assert_int_equal(a->n_tokens, 102);
+    hl_kv_counts before = hl_kv_count(f.b.kv);
+    for (uint32_t i = 40; i < 80; i++) f.tokens[0][i] = 5000 + i;
+    hl_batcher_rewind(&f.b, a, 40, 80);
+    assert_int_equal(a->kv_len, 32);
+    assert_int_equal(a->n_pages, 1);
+    assert_int_equal(hl_kv_count(f.b.kv).refs, before.refs - 3);
+    hl_batcher_plan(&f.b);
+    assert_int_equal(rows_of(&f, a), 48);
+    assert_true(rows_of(&f, b) > 0);
+    hl_batcher_commit(&f.b);
+    assert_int_equal(f.pages[0][0], f.pages[1][0]);
+    assert_int_not_equal(f.pages[0][1], f.pages[1][1]);
+    assert_int_equal(a->n_cached, 0);
+    assert_int_equal(a->n_prompt, 100);
+    hl_batcher_remove(&f.b, a);
+    hl_batcher_remove(&f.b, b);
+    assert_int_equal(hl_kv_count(f.b.kv).used, 0);
+    hl_batcher_deinit(&f.b);
+}
+
 static void equal_prompts_at_once_share_as_they_go(void **state) {
     (void)state;
     fixture f;
@@ -264,6 +320,8 @@ int main(void) {
         cmocka_unit_test(a_chunk_obeys_its_own_limit),
         cmocka_unit_test(equal_prefixes_are_computed_once),
         cmocka_unit_test(others_salt_is_another_prefix),
+        cmocka_unit_test(every_row_means_every_row),
+        cmocka_unit_test(rewound_ones_go_on_from_a_page),
         cmocka_unit_test(equal_prompts_at_once_share_as_they_go),
         cmocka_unit_test(the_youngest_is_preempted_and_comes_back),
         cmocka_unit_test(nobody_passes_the_first_that_waits),

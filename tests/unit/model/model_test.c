@@ -59,6 +59,36 @@ static void what_tells_the_families_apart(void **state) {
     }
 }
 
+static void pooling_is_the_files_or_the_last(void **state) {
+    (void)state;
+    static const hl_pooling expected[] = {HL_POOLING_LAST, HL_POOLING_MEAN, HL_POOLING_CLS,
+                                          HL_POOLING_LAST, HL_POOLING_RANK, HL_POOLING_LAST};
+    for (uint32_t type = 0; type < 6; type++) {
+        small_model s = {0};
+        hl_model *m;
+        hl_error err;
+        small_begin(&s);
+        if (type < 5) small_u32(&s, "pooling_type", type);
+        small_ok(hl_model_load(small_finish(&s), &m, &err), &err);
+        assert_int_equal(m->pooling, expected[type]);
+        hl_model_close(m);
+        small_deinit(&s);
+    }
+}
+
+static void attention_to_later_tokens_is_refused(void **state) {
+    (void)state;
+    small_model s = {0};
+    hl_error err;
+    hl_model *m = NULL;
+    const hl_gguf_value causal = {.key = HL_STR("llama.attention.causal"), .type = HL_GGUF_BOOL};
+    small_begin(&s);
+    small_ok(hl_gguf_writer_set(s.w, &causal, &err), &err);
+    assert_int_equal(hl_model_load(small_finish(&s), &m, &err), HL_EUNSUPPORTED);
+    assert_non_null(strstr(err.text, "llama.attention.causal is false"));
+    small_deinit(&s);
+}
+
 static void parameters_and_bytes_are_counted(void **state) {
     (void)state;
     small_model s = {.n_layers = 1};
@@ -187,7 +217,10 @@ static void absurd_numbers_are_refused(void **state) {
                    {"attention.head_count_kv", UINT32_MAX},
                    {"rope.dimension_count", 0},
                    {"rope.dimension_count", 7},
-                   {"rope.dimension_count", 18}};
+                   {"rope.dimension_count", 18},
+                   {"pooling_type", 5},
+                   {"pooling_type", UINT32_MAX},
+                   {"attention.causal", 0}}; /* not a bool */
     (void)state;
     for (size_t i = 0; i < sizeof NUMBERS / sizeof NUMBERS[0]; i++) {
         small_model s = {0};
@@ -333,6 +366,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_family_loads),
         cmocka_unit_test(what_tells_the_families_apart),
+        cmocka_unit_test(pooling_is_the_files_or_the_last),
+        cmocka_unit_test(attention_to_later_tokens_is_refused),
         cmocka_unit_test(parameters_and_bytes_are_counted),
         cmocka_unit_test(rope_without_scaling),
         cmocka_unit_test(rope_linear_and_divisors),
