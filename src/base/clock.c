@@ -21,6 +21,13 @@ int64_t hl_clock_wall_ns(void) {
     return (int64_t)read_clock(CLOCK_REALTIME);
 }
 
+int64_t hl_clock_local_s(void) {
+    time_t utc = (time_t)(hl_clock_wall_ns() / 1000000000);
+    struct tm local = {0};
+    if (!localtime_r(&utc, &local)) return utc;
+    return utc + local.tm_gmtoff;
+}
+
 void hl_clock_sleep_ns(uint64_t ns) {
     struct timespec t = {.tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S)};
     (void)nanosleep(&t, NULL);

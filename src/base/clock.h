@@ -6,6 +6,8 @@
 
 uint64_t hl_clock_ns(void);     /* monotonic, from an arbitrary zero */
 int64_t hl_clock_wall_ns(void); /* since 1970-01-01 UTC */
+/* Seconds since 1970 as the local clock shows them: what a template's strftime_now sees. */
+int64_t hl_clock_local_s(void);
 void hl_clock_sleep_ns(uint64_t ns);
 
 /* "2026-08-21T10:11:12.123456789Z" into out (31 bytes with the NUL). */

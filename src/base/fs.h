@@ -32,10 +32,42 @@ hl_status hl_file_write(const char *path, hl_bytes data, hl_error *err) HL_NODIS
 
 /* The same in pieces: a file that appears under its path, whole and synced, at commit. */
 typedef struct hl_file_out hl_file_out;
+#define HL_FILE_TEMP_MARK ".tmp-" /* in the names of those that are not there yet; also hidden */
 hl_status hl_file_out_open(const char *path, hl_file_out **ret, hl_error *err) HL_NODISCARD;
 hl_status hl_file_out_write(hl_file_out *f, hl_bytes data, hl_error *err) HL_NODISCARD;
 hl_status hl_file_out_commit(hl_file_out *f, hl_error *err) HL_NODISCARD; /* once, the last */
 void hl_file_out_close(hl_file_out *f); /* without commit nothing is left; accepts NULL */
+
+typedef struct hl_file_facts {
+    uint64_t bytes;
+    int64_t modified_ns; /* since 1970 */
+    uint64_t inode;      /* tells a file from the one that was in its place */
+    bool is_dir;
+} hl_file_facts;
+
+hl_status hl_file_stat(const char *path, hl_file_facts *ret, hl_error *err) HL_NODISCARD;
+hl_status hl_file_remove(const char *path, hl_error *err) HL_NODISCARD;
+/* The name alone; whoever must find it after a power cut syncs the directory (base/dir.h). */
+hl_status hl_file_rename(const char *from, const char *to, hl_error *err) HL_NODISCARD;
+/* A second name of the same bytes.  HL_DONE: `to` is there already and stays as it is. */
+hl_status hl_file_link(const char *from, const char *to, hl_error *err) HL_NODISCARD;
+/* Modified now. */
+hl_status hl_file_touch(const char *path, hl_error *err) HL_NODISCARD;
+
+/* Waits until no other holder is left, among processes and among threads; the file is made when it
+ * is not there.  The lock goes with the process, however it ends. */
+typedef struct hl_file_lock {
+    int fd;
+} hl_file_lock;
+hl_status hl_file_lock_take(const char *path, hl_file_lock *ret, hl_error *err) HL_NODISCARD;
+void hl_file_lock_drop(hl_file_lock *l);
+
+/* Tests: the n-th call that changes or reads files fails as a broken disk does (1 = the next; 0
+ * turns it off), and with it, from_then_on, all that follow. */
+void hl_fs_fail_nth(uint64_t n, bool from_then_on);
+/* Tests: called before each such call, so that other processes have their turn there; NULL: none.
+ */
+void hl_fs_before_each(void (*hook)(void));
 
 bool hl_path_is_file(const char *path);
 bool hl_path_is_dir(const char *path);

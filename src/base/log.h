@@ -2,6 +2,7 @@
  *
  * One line a message on standard error, `key=value`, with the request's id:
  *     time=2026-08-21T10:11:12.123456789Z level=info req=r7 msg="model loaded" ms=41
+ * or, when the format is set to JSON, one object a line with the same keys.
  * Library layers (0 to 4) return errors and log nothing above debug; serve, api
  * and cli log each failure once.  User text is never logged.
  *
@@ -22,6 +23,9 @@ typedef enum hl_log_level {
     HL_LOG_TRACE
 } hl_log_level;
 
+typedef enum hl_log_format { HL_LOG_TEXT, HL_LOG_JSON } hl_log_format;
+
+void hl_log_set_format(hl_log_format format);
 void hl_log_set_level(hl_log_level level);
 /* "error" … "trace"; false and no change for anything else. */
 bool hl_log_set_level_name(const char *name);

@@ -33,6 +33,8 @@ static inline bool hl_str_eq(hl_str a, hl_str b) {
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
+/* Letters of ASCII in any case. */
+bool hl_str_eq_nocase(hl_str a, hl_str b);
 static inline bool hl_str_is(hl_str a, const char *cstr) {
     return hl_str_eq(a, hl_str_from(cstr));
 }

@@ -2,14 +2,9 @@
 
 #include "base/fs.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include "temp_dir.h"
 
-#include <cmocka.h>
+#include <sys/stat.h>
 
 static char dir[] = "/tmp/dir-test-XXXXXX";
 static const char *const names[] = {"b.gguf", "a.gguf", ".0.gguf", "c.txt"};
@@ -84,12 +79,51 @@ static void making_one_that_is_there_is_well(void **state) {
     assert_false(hl_dir_make("/nonexistent/dir"));
 }
 
+static hl_status note(void *arg, const char *name, hl_error *err) {
+    hl_buf *b = arg;
+    if (strcmp(name, "stop") == 0) return hl_fail(err, HL_EINVAL, "test", "stopped");
+    hl_buf_append_cstr(b, name);
+    return HL_OK;
+}
+
+static void directories_are_made_read_and_removed(void **state) {
+    (void)state;
+    char base[64], deep[128], file[160];
+    hl_error err;
+    hl_buf found;
+    temp_dir_make(base);
+    (void)snprintf(deep, sizeof deep, "%s/a/b", base);
+    (void)snprintf(file, sizeof file, "%s/.x", deep);
+    assert_int_equal(hl_dir_make_all(deep, &err), HL_OK);
+    assert_int_equal(hl_dir_make_all(deep, &err), HL_OK);
+    assert_int_equal(hl_file_write(file, (hl_bytes){NULL, 0}, &err), HL_OK);
+    assert_true(hl_dir_make_all(file, &err) < 0);
+    hl_buf_init(&found, 0);
+    assert_int_equal(hl_dir_read(deep, note, &found, &err), HL_OK);
+    assert_str(hl_buf_str(&found), ".x"); /* hidden ones, too */
+    assert_int_equal(hl_dir_read("/nonexistent/dir", note, &found, &err), HL_ENOTFOUND);
+    assert_int_equal(hl_dir_remove(deep, &err), HL_DONE);
+    assert_int_equal(hl_file_remove(file, &err), HL_OK);
+    (void)snprintf(file, sizeof file, "%s/stop", deep);
+    assert_int_equal(hl_file_write(file, (hl_bytes){NULL, 0}, &err), HL_OK);
+    assert_int_equal(hl_dir_read(deep, note, &found, &err), HL_EINVAL);
+    assert_int_equal(hl_file_remove(file, &err), HL_OK);
+    assert_int_equal(hl_dir_sync_parent(file, &err), HL_OK);
+    assert_int_equal(hl_dir_sync_parent("name-alone", &err), HL_OK);
+    assert_int_equal(hl_dir_remove(deep, &err), HL_OK);
+    assert_int_equal(hl_dir_sync(deep, &err), HL_ENOTFOUND);
+    assert_int_equal(hl_dir_remove(deep, &err), HL_ENOTFOUND);
+    hl_buf_deinit(&found);
+    temp_dir_remove(base);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_file_is_found),
         cmocka_unit_test(what_is_not_there_is_not_found),
         cmocka_unit_test(all_but_hidden_ones_are_listed),
         cmocka_unit_test(making_one_that_is_there_is_well),
+        cmocka_unit_test(directories_are_made_read_and_removed),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

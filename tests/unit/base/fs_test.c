@@ -1,11 +1,14 @@
 #define _GNU_SOURCE
 #include "base/fs.h"
-#include "testing.h"
+#include "temp_dir.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char dir[64], path[128];
@@ -120,10 +123,7 @@ static void test_failed_write_leaves_nothing(void **state) {
     hl_bytes data = {(const uint8_t *)"x", 1};
     assert_int_equal(hl_file_write(dir, data, &err), HL_EIO); /* a directory cannot be replaced */
     assert_non_null(strstr(err.text, "rename"));
-    char *temp = NULL;
-    assert_true(asprintf(&temp, "%s.tmp-%ld", dir, (long)gettid()) > 0);
-    assert_int_equal(access(temp, F_OK), -1);
-    free(temp);
+    assert_int_equal(temp_dir_count("/tmp", strrchr(dir, '/') + 1), 1); /* itself */
     char longer[5000];
     memset(longer, 'a', sizeof longer - 1);
     longer[sizeof longer - 1] = '\0';
@@ -181,6 +181,75 @@ static void test_kinds_of_paths(void **state) {
     assert_false(hl_path_is_dir(in_dir("file")));
 }
 
+static void test_single_steps(void **state) {
+    (void)state;
+    hl_file_facts before, after;
+    hl_error err;
+    char from[128], to[128];
+    write_file("file", "abc");
+    (void)snprintf(from, sizeof from, "%s", in_dir("file"));
+    (void)snprintf(to, sizeof to, "%s", in_dir("other"));
+    (void)unlink(to);
+    assert_int_equal(hl_file_stat(from, &before, &err), HL_OK);
+    assert_true(before.bytes == 3 && before.modified_ns > 0 && !before.is_dir);
+    assert_int_equal(hl_file_link(from, to, &err), HL_OK);
+    assert_int_equal(hl_file_link(from, to, &err), HL_DONE);
+    assert_int_equal(hl_file_stat(to, &after, &err), HL_OK);
+    assert_true(after.inode == before.inode);
+    assert_int_equal(hl_file_remove(from, &err), HL_OK);
+    assert_int_equal(hl_file_remove(from, &err), HL_ENOTFOUND);
+    assert_int_equal(hl_file_rename(to, from, &err), HL_OK);
+    assert_int_equal(hl_file_rename(to, from, &err), HL_ENOTFOUND);
+    assert_int_equal(hl_file_touch(from, &err), HL_OK);
+    assert_int_equal(hl_file_touch(to, &err), HL_ENOTFOUND);
+    assert_int_equal(hl_file_stat(dir, &after, &err), HL_OK);
+    assert_true(after.is_dir);
+    assert_int_equal(hl_file_stat(to, &after, &err), HL_ENOTFOUND);
+}
+
+/* The holder's death gives the lock back. */
+static void test_a_lock_has_one_holder(void **state) {
+    (void)state;
+    hl_file_lock lock;
+    int ends[2];
+    char byte;
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        bool taken = hl_file_lock_take(in_dir("file"), &lock, NULL) == HL_OK;
+        if (taken && write(ends[1], "x", 1) == 1) (void)pause();
+        _exit(1);
+    }
+    assert_int_equal(read(ends[0], &byte, 1), 1);
+    int other = open(in_dir("file"), O_RDWR);
+    assert_int_equal(flock(other, LOCK_EX | LOCK_NB), -1);
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_int_equal(hl_file_lock_take(in_dir("file"), &lock, NULL), HL_OK);
+    assert_int_equal(flock(other, LOCK_EX | LOCK_NB), -1);
+    hl_file_lock_drop(&lock);
+    assert_int_equal(flock(other, LOCK_EX | LOCK_NB), 0);
+    close(other);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void test_faults_come_when_told(void **state) {
+    (void)state;
+    hl_file_facts f;
+    hl_error err;
+    write_file("file", "abc");
+    hl_fs_fail_nth(2, false);
+    assert_int_equal(hl_file_stat(in_dir("file"), &f, &err), HL_OK);
+    assert_int_equal(hl_file_stat(in_dir("file"), &f, &err), HL_EIO);
+    assert_int_equal(hl_file_stat(in_dir("file"), &f, &err), HL_OK);
+    hl_fs_fail_nth(1, true);
+    for (int i = 0; i < 3; i++) assert_int_equal(hl_file_touch(in_dir("file"), &err), HL_EIO);
+    hl_fs_fail_nth(0, false);
+    assert_int_equal(hl_file_touch(in_dir("file"), &err), HL_OK);
+}
+
 static void test_directory_of_the_program(void **state) {
     (void)state;
     char out[4096];
@@ -201,6 +270,9 @@ int main(void) {
         cmocka_unit_test(test_file_in_pieces_appears_at_commit),
         cmocka_unit_test(test_descriptor_is_read_to_its_end),
         cmocka_unit_test(test_kinds_of_paths),
+        cmocka_unit_test(test_single_steps),
+        cmocka_unit_test(test_a_lock_has_one_holder),
+        cmocka_unit_test(test_faults_come_when_told),
         cmocka_unit_test(test_directory_of_the_program),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);

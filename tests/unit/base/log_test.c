@@ -56,6 +56,18 @@ static void test_line_has_time_level_request_and_message(void **state) {
     assert_non_null(strstr(got, "Z level=error msg=\"no request\"\n"));
 }
 
+static void test_json_when_asked_for(void **state) {
+    (void)state;
+    hl_log_set_format(HL_LOG_JSON);
+    capture();
+    hl_log(HL_LOG_WARN, "r7", "msg=\"slow\" ms=%d", 41);
+    captured();
+    hl_log_set_format(HL_LOG_TEXT);
+    assert_memory_equal(got, "{\"time\":\"2", 10);
+    assert_non_null(
+        strstr(got, "Z\",\"level\":\"warn\",\"req\":\"r7\",\"msg\":\"slow\",\"ms\":41}\n"));
+}
+
 static void test_quiet_levels_write_nothing(void **state) {
     (void)state;
     capture();
@@ -90,6 +102,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_levels, reset),
         cmocka_unit_test_setup(test_line_has_time_level_request_and_message, reset),
+        cmocka_unit_test_setup(test_json_when_asked_for, reset),
         cmocka_unit_test_setup(test_quiet_levels_write_nothing, reset),
         cmocka_unit_test_setup(test_one_line_whatever_the_text, reset),
         cmocka_unit_test(test_request_ids_differ),
