@@ -25,15 +25,23 @@ hl_str hl_env_trim(hl_str s) {
     return strip(strip(s, is_padding), is_quote);
 }
 
+/* Under one prefix; .len 0: unset. */
+static hl_str read_under(const char *prefix, const char *name) {
+    char full[96];
+    int n = snprintf(full, sizeof full, "%s%s", prefix, name);
+    HL_ASSERT(n > 0 && (size_t)n < sizeof full);
+    return hl_env_trim(hl_str_from(getenv(full)));
+}
+
+const char *hl_env_prefix(const char *name) {
+    for (size_t i = 0; i < sizeof PREFIXES / sizeof *PREFIXES; i++)
+        if (read_under(PREFIXES[i], name).len > 0) return PREFIXES[i];
+    return "";
+}
+
 hl_str hl_env_text(const char *name) {
-    for (size_t i = 0; i < sizeof PREFIXES / sizeof *PREFIXES; i++) {
-        char full[96];
-        int n = snprintf(full, sizeof full, "%s%s", PREFIXES[i], name);
-        HL_ASSERT(n > 0 && (size_t)n < sizeof full);
-        hl_str value = hl_env_trim(hl_str_from(getenv(full)));
-        if (value.len > 0) return value;
-    }
-    return (hl_str){"", 0};
+    const char *prefix = hl_env_prefix(name);
+    return prefix[0] ? read_under(prefix, name) : (hl_str){"", 0};
 }
 
 bool hl_env_bool(const char *name, bool fallback) {

@@ -12,6 +12,8 @@
 
 /* Borrowed from the environment; .len 0: unset. */
 hl_str hl_env_text(const char *name);
+/* The prefix under which it is set, "OLLAMA_"; "": it is not. */
+const char *hl_env_prefix(const char *name);
 /* Text that is no boolean counts as true. */
 bool hl_env_bool(const char *name, bool fallback);
 /* Text that is no number, or one below 0, counts as unset. */
