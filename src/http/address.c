@@ -75,6 +75,19 @@ bool hl_http_is_loopback(const char *host) {
     return false;
 }
 
+bool hl_http_sockaddr_is_loopback(const struct sockaddr *at) {
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    if (at->sa_family == AF_INET) {
+        memcpy(&v4, at, sizeof v4);
+        return ntohl(v4.sin_addr.s_addr) >> 24 == 127;
+    }
+    if (at->sa_family != AF_INET6) return false;
+    memcpy(&v6, at, sizeof v6);
+    bool mapped = IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr) && v6.sin6_addr.s6_addr[12] == 127;
+    return mapped || IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr);
+}
+
 static bool is_local_v4(uint32_t ip) {
     return ip == 0 || ip >> 24 == 127 || ip >> 24 == 10 || ip >> 20 == 0xAC1 || ip >> 16 == 0xC0A8;
 }

@@ -23,6 +23,7 @@ typedef struct hl_http_address {
  * for a port that is none and a host that is too long. */
 hl_status hl_http_address_parse(hl_str text, hl_http_address *ret, hl_error *err) HL_NODISCARD;
 bool hl_http_is_loopback(const char *host);
+bool hl_http_sockaddr_is_loopback(const struct sockaddr *at);
 
 /* Whether a Host header may name this machine, so that no page of a stranger's reaches it
  * through a name of its own: empty, localhost, *.localhost, *.local, *.internal, the machine's

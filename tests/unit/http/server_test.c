@@ -1,20 +1,14 @@
+#define _GNU_SOURCE
 #include "http/server.h"
 
 #include "base/clock.h"
 #include "base/thread.h"
+#include "http_raw.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-
-#include "http/address.h"
-
-/* Handlers by path: /echo and /head answer at once, the others hand the exchange to the test. */
+/* Handlers by path: /echo, /head, /ask and /kept answer at once, the others hand the exchange to
+ * the test. */
 static hl_http_server *server;
 static hl_error err;
 static _Atomic(hl_http_exchange *) held;
@@ -23,6 +17,14 @@ static atomic_int n_left;
 static void on_leave(void *arg) {
     (void)arg;
     atomic_fetch_add(&n_left, 1);
+}
+
+static void answer_query(hl_http_exchange *x) {
+    char text[200];
+    const char *name = hl_http_query(x, "name"), *none = hl_http_query(x, "none");
+    int n = snprintf(text, sizeof text, "%s|%s|%s|%zu", name ? name : "NULL", none ? none : "NULL",
+                     hl_http_is_local(x) ? "local" : "far", hl_http_listener_of(x));
+    hl_http_answer(x, 200, NULL, (hl_str){text, (size_t)n});
 }
 
 static void handle(void *arg, hl_http_exchange *x) {
@@ -37,6 +39,11 @@ static void handle(void *arg, hl_http_exchange *x) {
         hl_http_answer(x, 200, NULL, hl_str_from(value));
         return;
     }
+    if (strcmp(hl_http_path(x), "/ask") == 0) {
+        answer_query(x);
+        return;
+    }
+    if (strcmp(hl_http_path(x), "/kept") == 0) hl_http_add_header(x, "Connection", "keep-alive");
     hl_http_on_leave(x, on_leave, NULL);
     atomic_store(&held, x);
 }
@@ -48,8 +55,12 @@ static size_t body_max(void *arg, const char *method, const char *path) {
 }
 
 static int set_up(void **state) {
-    hl_http_config config = {
-        .address = "127.0.0.1", .body_max = body_max, .handle = handle, .unread_max = 4 << 20};
+    hl_http_listener listener = {.address = "127.0.0.1"};
+    hl_http_config config = {.listeners = &listener,
+                             .n_listeners = 1,
+                             .body_max = body_max,
+                             .handle = handle,
+                             .unread_max = 4 << 20};
     (void)state;
     atomic_store(&held, NULL);
     atomic_store(&n_left, 0);
@@ -62,39 +73,14 @@ static int tear_down(void **state) {
     return 0;
 }
 
-/* -- a client ---------------------------------------------------------------------------------- */
+/* -- helpers ----------------------------------------------------------------------------------- */
 
 static int client_open(const char *request) {
-    struct sockaddr_storage at;
-    socklen_t len;
-    struct timeval patience = {.tv_sec = 20};
-    assert_int_equal(hl_http_sockaddr("127.0.0.1", hl_http_port(server), &at, &len, &err), HL_OK);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_true(fd >= 0 && connect(fd, (struct sockaddr *)&at, len) == 0);
-    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
-    assert_int_equal(send(fd, request, strlen(request), MSG_NOSIGNAL), (ssize_t)strlen(request));
-    return fd;
+    return raw_open(hl_http_port(server), request);
 }
 
-/* Everything until the server closes, NUL behind it. */
-static size_t client_read(int fd, char *out, size_t cap) {
-    size_t n = 0;
-    for (;;) {
-        ssize_t got = recv(fd, out + n, cap - 1 - n, 0);
-        if (got <= 0) break;
-        n += (size_t)got;
-    }
-    out[n] = '\0';
-    close(fd);
-    return n;
-}
-
-static void expect_answer(const char *request, const char *status, const char *end) {
-    static char got[200000];
-    size_t n = client_read(client_open(request), got, sizeof got);
-    assert_non_null(strstr(got, status));
-    assert_true(n >= strlen(end));
-    assert_string_equal(got + n - strlen(end), end);
+static void expect_answer(const char *request, const char *part, const char *end) {
+    raw_expect(client_open(request), part, end);
 }
 
 static hl_http_exchange *wait_held(void) {
@@ -140,6 +126,86 @@ static void large_bodies_are_refused(void **state) {
                   "HTTP/1.1 413", "too large\"}");
 }
 
+/* The client would send nothing before it has heard "100 Continue". */
+static void a_large_body_that_waits_is_refused_before_it_comes(void **state) {
+    (void)state;
+    expect_answer("POST /small HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\nExpect: "
+                  "100-continue\r\n\r\n",
+                  "HTTP/1.1 413", "too large\"}");
+    char got[1000];
+    int fd = client_open("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nConnection: "
+                         "close\r\nExpect: 100-continue\r\n\r\n");
+    raw_read_until(fd, "100 Continue\r\n\r\n", got, sizeof got);
+    raw_send(fd, "hello");
+    raw_expect(fd, "HTTP/1.1 201", "\r\n\r\nhello");
+}
+
+static void heads_have_limits(void **state) {
+    enum { N = 150 };
+    (void)state;
+    char request[N * 12 + 100];
+    size_t n = (size_t)snprintf(request, sizeof request, "GET /head HTTP/1.1\r\nHost: x\r\n");
+    for (int i = 0; i < N; i++)
+        n += (size_t)snprintf(request + n, sizeof request - n, "h%d: 1\r\n", i);
+    snprintf(request + n, sizeof request - n, "\r\n");
+    expect_answer(request, "HTTP/1.1 431", "too many headers\"}");
+
+    static char large[100000];
+    n = (size_t)snprintf(large, sizeof large, "GET /head HTTP/1.1\r\nHost: x\r\nlong: ");
+    memset(large + n, 'x', sizeof large - n - 1);
+    char got[4000];
+    int fd = raw_connect(hl_http_port(server));
+    (void)!send(fd, large, sizeof large - 1, MSG_NOSIGNAL);
+    raw_read(fd, got, sizeof got);
+    assert_null(strstr(got, "HTTP/1.1 200"));
+}
+
+static void queries_and_peers_are_told(void **state) {
+    (void)state;
+    expect_answer("GET /ask?name=a%20b&c=d HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+                  " 200 ", "\r\n\r\na b|NULL|local|0");
+    expect_answer("GET /ask?none&Name=x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", " 200 ",
+                  "\r\n\r\nNULL||local|0");
+}
+
+static void head_requests_get_no_body(void **state) {
+    (void)state;
+    expect_answer("HEAD /head HTTP/1.1\r\nHost: x\r\nX-Ask: this\r\nConnection: close\r\n\r\n",
+                  "Content-Length: 4\r\n", "\r\n\r\n");
+    int fd = client_open("HEAD /stream HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    hl_http_exchange *x = wait_held();
+    hl_http_begin(x, 200, "text/plain");
+    raw_expect(fd, "HTTP/1.1 200", "\r\n\r\n");
+    hl_http_end(x, true);
+    wait_none_open();
+}
+
+static void keep_alive_is_said_when_asked_for(void **state) {
+    char got[1000];
+    (void)state;
+    int fd = client_open("GET /kept HTTP/1.1\r\nHost: x\r\n\r\n");
+    hl_http_exchange *x = wait_held();
+    hl_http_begin(x, 200, "text/event-stream");
+    raw_read_until(fd, "\r\n\r\n", got, sizeof got);
+    assert_non_null(strcasestr(got, "\r\nConnection: keep-alive\r\n"));
+    hl_http_end(x, true);
+    raw_read_until(fd, "0\r\n\r\n", got, sizeof got);
+    close(fd);
+}
+
+static void pipelined_requests_are_answered_in_order(void **state) {
+    (void)state;
+    int fd = client_open("GET /head HTTP/1.1\r\nHost: x\r\nX-Ask: one\r\n\r\n"
+                         "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\ntwo"
+                         "GET /head HTTP/1.1\r\nHost: x\r\nX-Ask: three\r\nConnection: "
+                         "close\r\n\r\n");
+    static char got[10000];
+    raw_read(fd, got, sizeof got);
+    const char *one = strstr(got, "\r\n\r\none"), *two = strstr(got, "\r\n\r\ntwo"),
+               *three = strstr(got, "\r\n\r\nthree");
+    assert_true(one && two && three && one < two && two < three);
+}
+
 static void an_answer_may_come_later(void **state) {
     (void)state;
     char got[1000];
@@ -147,7 +213,7 @@ static void an_answer_may_come_later(void **state) {
     hl_http_exchange *x = wait_held();
     hl_clock_sleep_ns(20000000); /* the connection sleeps by now */
     hl_http_answer(x, 200, "text/plain", HL_STR("at last"));
-    client_read(fd, got, sizeof got);
+    raw_read(fd, got, sizeof got);
     assert_non_null(strstr(got, "\r\n\r\nat last"));
     assert_int_equal(atomic_load(&n_left), 0);
 }
@@ -167,7 +233,7 @@ static void a_stream_comes_in_order(void **state) {
     }
     assert_true(hl_http_write_sse(x, HL_STR("end")));
     hl_http_end(x, true);
-    client_read(fd, got, sizeof got);
+    raw_read(fd, got, sizeof got);
     char *at = strstr(got, "\r\n\r\n");
     assert_non_null(at);
     at += 4;
@@ -225,19 +291,18 @@ static void closing_ends_what_is_open(void **state) {
     assert_int_equal(atomic_load(&n_left), 1);
     assert_false(hl_http_write(x, HL_STR("to nobody")));
     hl_http_end(x, true);
-    client_read(fd, got, sizeof got);
+    raw_read(fd, got, sizeof got);
 }
 
 static void a_taken_address_is_an_error(void **state) {
     (void)state;
     hl_http_server *second = NULL;
-    hl_http_config config = {.address = "127.0.0.1",
-                             .port = hl_http_port(server),
-                             .body_max = body_max,
-                             .handle = handle};
+    hl_http_listener listener = {.address = "127.0.0.1", .port = hl_http_port(server)};
+    hl_http_config config = {
+        .listeners = &listener, .n_listeners = 1, .body_max = body_max, .handle = handle};
     assert_int_equal(hl_http_open(&config, &second, &err), HL_EIO);
     assert_non_null(strstr(err.text, "in use"));
-    config.address = "nowhere";
+    listener.address = "nowhere";
     assert_int_equal(hl_http_open(&config, &second, &err), HL_EINVAL);
 }
 
@@ -245,10 +310,20 @@ static void a_taken_address_is_an_error(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(handlers_answer_at_once),         TEST(large_bodies_are_refused),
-        TEST(an_answer_may_come_later),        TEST(a_stream_comes_in_order),
-        TEST(a_client_that_leaves_is_noticed), TEST(a_client_that_does_not_read_is_given_up),
-        TEST(closing_ends_what_is_open),       TEST(a_taken_address_is_an_error),
+        TEST(heads_have_limits),
+        TEST(queries_and_peers_are_told),
+        TEST(head_requests_get_no_body),
+        TEST(keep_alive_is_said_when_asked_for),
+        TEST(pipelined_requests_are_answered_in_order),
+        TEST(a_large_body_that_waits_is_refused_before_it_comes),
+        TEST(handlers_answer_at_once),
+        TEST(large_bodies_are_refused),
+        TEST(an_answer_may_come_later),
+        TEST(a_stream_comes_in_order),
+        TEST(a_client_that_leaves_is_noticed),
+        TEST(a_client_that_does_not_read_is_given_up),
+        TEST(closing_ends_what_is_open),
+        TEST(a_taken_address_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
