@@ -1,0 +1,29 @@
+/* store/create_parts.h — a model in the making; private to store/. */
+#pragma once
+
+#include "store/create.h"
+
+typedef struct hl__making {
+    const hl_store *store;
+    const hl_create *request;
+    hl_create_report *report;
+    void *arg;
+    hl_arena *arena;
+    hl_layer layers[HL_LAYERS_MAX]; /* [n_layers] */
+    bool made[HL_LAYERS_MAX];       /* no model had it before */
+    size_t n_layers;
+    struct json_object *config; /* owned */
+    hl_manifest parent;         /* zeroed: none */
+} hl__making;
+
+void hl__making_say(const hl__making *m, const char *status);
+/* Appends a layer of a kind; its `made` is found out here. */
+hl_status hl__making_add(hl__making *m, const char *kind, const hl_layer *l,
+                         hl_error *err) HL_NODISCARD;
+/* Layers for the weights of the request's files, or of one file outside the store. */
+hl_status hl__make_weights(hl__making *m, hl_error *err) HL_NODISCARD;
+hl_status hl__make_outside_weights(hl__making *m, const char *path, hl_error *err) HL_NODISCARD;
+/* The parent's weights in another type. */
+hl_status hl__requantize(hl__making *m, hl_error *err) HL_NODISCARD;
+/* Whether the request's `quantize` is a type that can be made. */
+hl_status hl__check_quantize(hl_str name, hl_error *err) HL_NODISCARD;
