@@ -1,246 +1,136 @@
 #include "serve/prepare.h"
 
-/* -- JSON -------------------------------------------------------------------------------------- */
+#include "base/mem.h"
+#include "serve/prepare_talk.h"
+#include "text/gotemplate.h"
 
-static hl_status no_memory(hl_error *err) {
-    return hl_fail(err, HL_ENOMEM, "prepare", "no memory for the request's variables");
+/* One request on its way. */
+typedef struct maker {
+    const hl_prepare_model *m;
+    const hl_request *req;
+    hl__prepare_how how;
+    hl_template *own_jinja; /* of the request's template */
+    hl_gotemplate *own_go;
+    hl__talk talk;
+    hl_prepared *p;
+} maker;
+
+/* -- the template ------------------------------------------------------------------------------ */
+
+/* Whether a template in Go's language would be of use; many texts are well-formed in both. */
+static bool speaks_of_data(const hl_gotemplate *go) {
+    static const char *const NAMES[] = {"Prompt", "Messages", "System", "Response", "Suffix"};
+    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++)
+        if (hl_gotemplate_mentions(go, NAMES[i])) return true;
+    return false;
 }
 
-/* Takes value; NULL for value means that there was no memory for it. */
-static hl_status add(struct json_object *o, const char *key, struct json_object *value,
-                     hl_error *err) {
-    if (value && json_object_object_add(o, key, value) == 0) return HL_OK;
-    json_object_put(value);
-    return no_memory(err);
+/* The request's template is in whichever language it can be read in.  What is wrong with it is said
+ * in the language that it looks like. */
+static hl_status parse_own(maker *k, hl_error *err) {
+    hl_str source = k->req->template_override;
+    bool jinja = hl_str_find(source, HL_STR("{%"), 0) != SIZE_MAX;
+    hl_status st = jinja ? HL_EFORMAT : hl_gotemplate_parse("", source, &k->own_go, err);
+    if (st >= 0 && (speaks_of_data(k->own_go) || hl_str_find(source, HL_STR("{{"), 0) == SIZE_MAX))
+        return HL_OK;
+    if (st < 0 && st != HL_EFORMAT) return st;
+    hl_gotemplate_destroy(k->own_go);
+    k->own_go = NULL;
+    if (jinja) return hl_template_parse("template", source, &k->own_jinja, err);
+    hl_error ignored;
+    hl_status other = hl_template_parse("template", source, &k->own_jinja, &ignored);
+    return other == HL_EFORMAT && st < 0 ? st : other;
 }
 
-static hl_status add_str(struct json_object *o, const char *key, hl_str s, hl_error *err) {
-    if (s.len > INT32_MAX) return hl_fail(err, HL_ELIMIT, "prepare", "%s is too long", key);
-    return add(o, key, json_object_new_string_len(s.ptr ? s.ptr : "", (int)s.len), err);
-}
-
-static hl_status add_bool(struct json_object *o, const char *key, bool value, hl_error *err) {
-    return add(o, key, json_object_new_boolean(value), err);
-}
-
-/* A value that somebody else owns; NULL is JSON's null. */
-static hl_status add_shared(struct json_object *o, const char *key, struct json_object *value,
-                            hl_error *err) {
-    struct json_object *shared = json_object_get(value);
-    if (json_object_object_add(o, key, shared) == 0) return HL_OK;
-    json_object_put(shared);
-    return no_memory(err);
-}
-
-static bool has(struct json_object *o, const char *key) {
-    return json_object_object_get_ex(o, key, NULL);
-}
-
-/* -- messages ---------------------------------------------------------------------------------- */
-
-/* The text parts of a message, one behind the other. */
-static hl_status join_parts(const hl_message *msg, hl_buf *ret, hl_error *err) {
-    for (size_t i = 0; i < msg->n_parts; i++) {
-        if (msg->parts[i].kind != HL_PART_TEXT)
-            return hl_fail(err, HL_EUNSUPPORTED, "prepare", "this model takes no %s",
-                           msg->parts[i].kind == HL_PART_IMAGE ? "images" : "audio");
-        hl_buf_append_str(ret, msg->parts[i].text);
+static hl_status choose_template(maker *k, hl_error *err) {
+    const hl_package *package = k->m->package;
+    k->how.tags = package->tags;
+    if (k->req->template_override.len == 0) {
+        HL_TRY(hl_package_check_template(package, err));
+        k->how.jinja = package->chat;
+        k->how.go = package->go;
+        k->how.source = package->template_text;
+        return HL_OK;
     }
-    return hl_buf_status(ret, "the message", err);
+    HL_TRY(parse_own(k, err));
+    k->how.jinja = k->own_jinja;
+    k->how.go = k->own_go;
+    k->how.source = k->req->template_override;
+    const hl_thinking_tags *own = hl_thinking_tags_find(k->how.source);
+    if (own) k->how.tags = own;
+    return HL_OK;
 }
 
-static hl_status add_content(struct json_object *o, const hl_message *msg, hl_error *err) {
-    hl_buf content;
-    hl_buf_init(&content, 0);
-    hl_status st = join_parts(msg, &content, err);
-    if (st >= 0) st = add_str(o, "content", hl_buf_str(&content), err);
-    hl_buf_deinit(&content);
-    return st;
-}
+/* -- without a template ------------------------------------------------------------------------ */
 
-/* Earlier reasoning goes by two names in templates. */
-static hl_status fill_message(struct json_object *o, const hl_message *msg, hl_error *err) {
-    HL_TRY(add_str(o, "role", msg->role, err));
-    HL_TRY(add_content(o, msg, err));
-    if (msg->thinking.len > 0) {
-        HL_TRY(add_str(o, "reasoning_content", msg->thinking, err));
-        HL_TRY(add_str(o, "thinking", msg->thinking, err));
-    }
-    if (msg->tool_calls) HL_TRY(add_shared(o, "tool_calls", msg->tool_calls, err));
-    if (msg->tool_name.len > 0) {
-        HL_TRY(add_str(o, "name", msg->tool_name, err));
-        HL_TRY(add_str(o, "tool_name", msg->tool_name, err));
+/* A line each. */
+static hl_status render_plain(const hl__talk *t, size_t from, hl_buf *ret, hl_error *err) {
+    for (size_t i = 0; i < t->n; i++) {
+        if (!hl__talk_has(t, i, from)) continue;
+        HL_TRY(hl__talk_content(t, i, ret, err));
+        if (i + 1 < t->n) hl_buf_append_char(ret, '\n');
     }
     return HL_OK;
 }
 
-static hl_status append_message(struct json_object *array, const hl_message *msg, hl_error *err) {
-    struct json_object *o = json_object_new_object();
-    if (!o) return no_memory(err);
-    hl_status st = fill_message(o, msg, err);
-    if (st >= 0 && json_object_array_add(array, o) == 0) return HL_OK;
-    json_object_put(o);
-    return st < 0 ? st : no_memory(err);
-}
-
-static hl_status append_text_message(struct json_object *array, const char *role, hl_str text,
-                                     hl_error *err) {
-    hl_part part = {.kind = HL_PART_TEXT, .text = text};
-    hl_message msg = {.role = hl_str_from(role), .parts = &part, .n_parts = 1};
-    return append_message(array, &msg, err);
-}
-
-static size_t n_leading_system(const hl_request *req) {
-    return req->n_messages > 0 && hl_str_is(req->messages[0].role, "system") ? 1 : 0;
-}
-
-static hl_status fill_messages(struct json_object *array, const hl_request *req, size_t n_dropped,
-                               hl_error *err) {
-    size_t kept_first = n_leading_system(req);
-    if (req->system.len > 0) HL_TRY(append_text_message(array, "system", req->system, err));
-    for (size_t i = 0; i < req->n_messages; i++)
-        if (i < kept_first || i >= kept_first + n_dropped)
-            HL_TRY(append_message(array, &req->messages[i], err));
-    if (req->n_messages == 0) HL_TRY(append_text_message(array, "user", req->prompt, err));
+static hl_status render_chatml(const hl__talk *t, size_t from, hl_buf *ret, hl_error *err) {
+    for (size_t i = 0; i < t->n; i++) {
+        if (!hl__talk_has(t, i, from)) continue;
+        hl_buf_append_cstr(ret, "<|im_start|>");
+        hl_buf_append_str(ret, t->messages[i]->role);
+        hl_buf_append_char(ret, '\n');
+        HL_TRY(hl__talk_content(t, i, ret, err));
+        hl_buf_append_cstr(ret, "<|im_end|>\n");
+    }
+    hl_buf_append_cstr(ret, "<|im_start|>assistant\n");
     return HL_OK;
 }
 
-/* -- variables --------------------------------------------------------------------------------- */
-
-static const char *effort_name(hl_think think) {
-    switch (think) {
-    case HL_THINK_LOW: return "low";
-    case HL_THINK_MEDIUM: return "medium";
-    case HL_THINK_HIGH:
-    case HL_THINK_MAX: return "high";
-    case HL_THINK_UNSET:
-    case HL_THINK_OFF:
-    case HL_THINK_ON: break;
-    }
-    return NULL;
+/* A conversation that a model can tell apart by its vocabulary's own marks, as llama.cpp does. */
+static bool is_chatml(const maker *k) {
+    const hl_tokenizer *t = k->m->tokenizer;
+    return k->req->n_messages > 0 &&
+           hl_tokenizer_find(t, HL_STR("<|im_start|>")) != HL_TOKEN_NONE &&
+           hl_tokenizer_find(t, HL_STR("<|im_end|>")) != HL_TOKEN_NONE;
 }
 
-/* Thinking is on where the model can, unless it is switched off. */
-static hl_status add_thinking(const hl_prepare_model *m, const hl_request *req,
-                              struct json_object *o, hl_error *err) {
-    if (!m->package->tags) {
-        if (req->think <= HL_THINK_OFF) return HL_OK;
-        return hl_fail(err, HL_EINVAL, "prepare", "\"%s\" does not support thinking", m->package->name);
-    }
-    bool on = req->think != HL_THINK_OFF;
-    HL_TRY(add_bool(o, "enable_thinking", on, err));
-    HL_TRY(add_bool(o, "thinking", on, err));
-    const char *effort = effort_name(req->think);
-    return effort ? add_str(o, "reasoning_effort", hl_str_from(effort), err) : HL_OK;
-}
-
-static hl_status add_token(struct json_object *o, const char *key, const hl_tokenizer *t,
-                           hl_token id, hl_error *err) {
-    if (id == HL_TOKEN_NONE || has(o, key)) return HL_OK;
-    return add_str(o, key, hl_tokenizer_piece(t, id, true), err);
-}
-
-hl_status hl_prepare_defaults(const hl_tokenizer *t, struct json_object *variables, hl_error *err) {
-    HL_TRY(add_token(variables, "bos_token", t, hl_tokenizer_bos(t), err));
-    HL_TRY(add_token(variables, "eos_token", t, hl_tokenizer_eos(t), err));
-    if (has(variables, "add_generation_prompt")) return HL_OK;
-    return add_bool(variables, "add_generation_prompt", true, err);
-}
-
-static hl_status add_further(struct json_object *o, struct json_object *vars, hl_error *err) {
-    if (!vars) return HL_OK;
-    json_object_object_foreach(vars, key, value) HL_TRY(add_shared(o, key, value, err));
-    return HL_OK;
-}
-
-static hl_status fill_variables(const hl_prepare_model *m, const hl_request *req, size_t n_dropped,
-                                struct json_object *o, hl_error *err) {
-    struct json_object *messages = json_object_new_array();
-    HL_TRY(add(o, "messages", messages, err));
-    HL_TRY(fill_messages(messages, req, n_dropped, err));
-    HL_TRY(add_shared(o, "tools", req->tools, err));
-    HL_TRY(add_shared(o, "documents", NULL, err));
-    HL_TRY(add_thinking(m, req, o, err));
-    HL_TRY(add_further(o, req->template_vars, err));
-    return hl_prepare_defaults(m->tokenizer, o, err);
-}
-
-hl_status hl_prepare_variables(const hl_prepare_model *m, const hl_request *req, size_t n_dropped,
-                               struct json_object **ret, hl_error *err) {
-    struct json_object *o = json_object_new_object();
-    if (!o) return no_memory(err);
-    hl_status st = fill_variables(m, req, n_dropped, o, err);
-    if (st < 0)
-        json_object_put(o);
-    else
-        *ret = o;
-    return st;
+static hl_status render_bare(const maker *k, size_t from, hl_buf *ret, hl_error *err) {
+    return (is_chatml(k) ? render_chatml : render_plain)(&k->talk, from, ret, err);
 }
 
 /* -- text -------------------------------------------------------------------------------------- */
 
-static hl_status render_with(const hl_prepare_model *m, const hl_template *chat,
-                             const hl_request *req, size_t n_dropped, int64_t now_s, hl_buf *ret,
-                             hl_error *err) {
-    struct json_object *variables;
-    HL_TRY(hl_prepare_variables(m, req, n_dropped, &variables, err));
-    hl_status st = hl_template_render(chat, variables, now_s, ret, err);
-    json_object_put(variables);
-    if (st == HL_EINVAL)
-        hl_error_prefix(err, "the chat template of %s", m->package->name); /* its own words */
-    return st;
-}
-
-static hl_status render_override(const hl_prepare_model *m, const hl_request *req, size_t n_dropped,
-                                 int64_t now_s, hl_buf *ret, hl_error *err) {
-    hl_template *chat;
-    HL_TRY(hl_template_parse("template", req->template_override, &chat, err));
-    hl_status st = render_with(m, chat, req, n_dropped, now_s, ret, err);
-    hl_template_destroy(chat);
-    return st;
-}
-
-/* For models without a template: the texts, a line each. */
-static hl_status plain_text(const hl_prepare_model *m, const hl_request *req, size_t n_dropped,
-                            hl_buf *ret, hl_error *err) {
-    if (req->think > HL_THINK_OFF)
-        return hl_fail(err, HL_EINVAL, "prepare", "\"%s\" does not support thinking", m->package->name);
-    if (req->tools)
-        return hl_fail(err, HL_EINVAL, "prepare", "\"%s\" does not support tools", m->package->name);
-    size_t kept_first = n_leading_system(req);
-    if (req->system.len > 0) hl_buf_printf(ret, "%.*s\n", HL_STR_ARG(req->system));
-    for (size_t i = 0; i < req->n_messages; i++) {
-        if (i >= kept_first && i < kept_first + n_dropped) continue;
-        HL_TRY(join_parts(&req->messages[i], ret, err));
-        if (i + 1 < req->n_messages) hl_buf_append_char(ret, '\n');
-    }
-    if (req->n_messages == 0) hl_buf_append_str(ret, req->prompt);
+static hl_status check_wishes(const maker *k, hl_error *err) {
+    const hl_request *req = k->req;
+    const char *name = k->m->package->name;
+    bool plain = !k->how.jinja && !k->how.go;
+    if (req->think > HL_THINK_OFF && !k->how.tags)
+        return hl_fail(err, HL_EINVAL, "prepare", "\"%s\" does not support thinking", name);
+    if (plain && req->tools && req->tool_choice != HL_TOOLS_NONE)
+        return hl_fail(err, HL_EINVAL, "prepare", "\"%s\" does not support tools", name);
     return HL_OK;
 }
 
-static hl_status make_text(const hl_prepare_model *m, const hl_request *req, size_t n_dropped,
-                           int64_t now_s, hl_buf *ret, hl_error *err) {
-    hl_buf_reset(ret);
-    bool own = !req->raw && req->template_override.len == 0;
-    if (own) HL_TRY(hl_package_check_template(m->package, err));
-    if (req->raw)
-        hl_buf_append_str(ret, req->prompt);
-    else if (req->template_override.len > 0)
-        HL_TRY(render_override(m, req, n_dropped, now_s, ret, err));
-    else if (m->package->chat)
-        HL_TRY(render_with(m, m->package->chat, req, n_dropped, now_s, ret, err));
+static hl_status render(maker *k, size_t from, hl_error *err) {
+    hl_buf *text = &k->p->text;
+    hl_buf_reset(text);
+    if (k->how.go)
+        HL_TRY(hl__talk_render_go(&k->talk, from, k->req, &k->how, text, err));
+    else if (k->how.jinja)
+        HL_TRY(hl__talk_render_jinja(&k->talk, from, k->m, k->req, &k->how, text, err));
     else
-        HL_TRY(plain_text(m, req, n_dropped, ret, err));
-    return hl_buf_status(ret, "the prompt", err);
+        HL_TRY(render_bare(k, from, text, err));
+    return hl_buf_status(text, "the prompt", err);
 }
 
 /* -- tokens ------------------------------------------------------------------------------------ */
 
 /* BOS where the model wants one and the template has not written it.  EOS is never added: the
  * prompt is to be continued. */
-static hl_status make_tokens(const hl_prepare_model *m, hl_str text, hl_tokens *ret,
-                             hl_error *err) {
-    const hl_tokenizer *t = m->tokenizer;
+static hl_status encode_text(maker *k, hl_error *err) {
+    const hl_tokenizer *t = k->m->tokenizer;
+    hl_tokens *ret = &k->p->tokens;
+    hl_str text = hl_buf_str(&k->p->text);
     hl_token bos = hl_tokenizer_bos(t);
     ret->n = 0;
     bool wants_bos = bos != HL_TOKEN_NONE && (hl_tokenizer_adds_bos(t) || text.len == 0);
@@ -251,50 +141,269 @@ static hl_status make_tokens(const hl_prepare_model *m, hl_str text, hl_tokens *
     return HL_OK;
 }
 
-/* How many messages may be dropped: all but a leading system message and the last. */
-static size_t n_droppable(const hl_request *req) {
-    size_t kept = n_leading_system(req) + 1;
-    return !req->raw && req->n_messages > kept ? req->n_messages - kept : 0;
-}
-
-/* One more, and those up to the next turn of the user: many templates refuse a conversation that
- * begins in the middle of one. */
-static size_t drop_turn(const hl_request *req, size_t n_dropped) {
-    size_t kept_first = n_leading_system(req), max = n_droppable(req);
-    HL_ASSERT(n_dropped < max && kept_first + max < req->n_messages);
-    do n_dropped++;
-    while (n_dropped < max && !hl_str_is(req->messages[kept_first + n_dropped].role, "user"));
-    return n_dropped;
-}
-
-static hl_status make_fitting(const hl_prepare_model *m, const hl_request *req, int64_t now_s,
-                              hl_prepared *p, hl_error *err) {
-    for (;;) {
-        HL_TRY(make_text(m, req, p->n_dropped, now_s, &p->text, err));
-        HL_TRY(make_tokens(m, hl_buf_str(&p->text), &p->tokens, err));
-        if (p->tokens.n < m->ctx) return HL_OK;
-        if (p->n_dropped >= n_droppable(req))
-            return hl_fail(err, HL_ELIMIT, "prepare",
-                           "the prompt has %zu tokens, more than fit the context of %u (num_ctx) "
-                           "with an answer",
-                           p->tokens.n, m->ctx);
-        p->n_dropped = drop_turn(req, p->n_dropped);
+static hl_status push_all(const hl_tokenizer *t, const hl_token *ids, size_t n, hl_tokens *ret,
+                          hl_error *err) {
+    for (size_t i = 0; i < n; i++) {
+        if (ids[i] >= hl_tokenizer_n_vocab(t))
+            return hl_fail(err, HL_EINVAL, "prepare",
+                           "token %zu of the request is %u, the model has %u", i, ids[i],
+                           hl_tokenizer_n_vocab(t));
+        HL_TRY(hl_tokens_push(ret, ids[i], err));
     }
+    return HL_OK;
+}
+
+/* Tokens of an earlier answer before those of the prompt, whose own BOS goes. */
+static hl_status put_context(maker *k, hl_error *err) {
+    const hl_tokenizer *t = k->m->tokenizer;
+    hl_tokens all = {0}, *prompt = &k->p->tokens;
+    if (k->m->n_context == 0) return HL_OK;
+    size_t skip = prompt->n > 1 && prompt->ids[0] == hl_tokenizer_bos(t);
+    hl_status st = push_all(t, k->m->context, k->m->n_context, &all, err);
+    if (st >= 0) st = push_all(t, prompt->ids + skip, prompt->n - skip, &all, err);
+    hl_tokens_deinit(st < 0 ? &all : prompt);
+    if (st >= 0) *prompt = all;
+    return st;
+}
+
+/* -- what does not fit ------------------------------------------------------------------------- */
+
+/* In the words of Ollama's runner, which clients look for. */
+static hl_status too_long(const maker *k, hl_error *err) {
+    return hl_fail(err, HL_ELIMIT, "prepare",
+                   "{\"error\":{\"code\":400,\"message\":\"request (%zu tokens) exceeds the "
+                   "available context size (%u tokens), try increasing it\",\"type\":"
+                   "\"exceed_context_size_error\",\"n_prompt_tokens\":%zu,\"n_ctx\":%u}}",
+                   k->p->tokens.n, k->m->ctx, k->p->tokens.n, k->m->ctx);
+}
+
+static hl_status cannot_shift(hl_error *err) {
+    return hl_fail(err, HL_ELIMIT, "prepare",
+                   "the prompt is longer than the context length currently available to the "
+                   "model; shorten the prompt, adjust the context length in settings, or use a "
+                   "model with a longer context length");
+}
+
+static bool fits(const maker *k) {
+    return k->p->tokens.n < k->m->ctx;
+}
+
+/* Where a talk may begin that has lost the most: at its last message, or at the call that this one
+ * answers. */
+static size_t last_start(const hl__talk *t) {
+    size_t i = t->n - 1;
+    while (i > 0 && hl__talk_is(t, i, "tool")) i--;
+    return i;
+}
+
+/* Not with the answer of a tool; before a system text is the same as behind it. */
+static bool may_start(const hl__talk *t, size_t i, size_t last) {
+    return i == last || !(hl__talk_is(t, i, "tool") || hl__talk_is(t, i, "system"));
+}
+
+/* Some templates refuse talks that begin in the middle of a turn: then at the first place from *at
+ * to `to` that this one takes.  HL_DONE: there is none. */
+static hl_status make_from(maker *k, size_t *at, size_t to, size_t last, hl_error *err) {
+    for (size_t i = *at; i <= to; i++) {
+        if (!may_start(&k->talk, i, last)) continue;
+        *at = i;
+        hl_status st = render(k, i, err);
+        if (st >= 0) return encode_text(k, err);
+        if (st != HL_EINVAL && st != HL_EFORMAT) return st;
+    }
+    return HL_DONE;
+}
+
+/* The earliest beginning that fits; else the shortest talk that the template takes. */
+static hl_status drop_oldest(maker *k, hl_error *err) {
+    size_t last = last_start(&k->talk), made = 0, best = SIZE_MAX, shortest = 0;
+    for (size_t low = 1, high = last; low <= high;) {
+        size_t middle = low + (high - low) / 2;
+        made = middle;
+        hl_status st = make_from(k, &made, high, last, err);
+        if (st < 0) return st;
+        if (st == HL_DONE) {
+            high = middle - 1;
+        } else if (fits(k)) {
+            best = made;
+            high = middle - 1;
+        } else {
+            shortest = made;
+            low = made + 1;
+        }
+    }
+    size_t from = best != SIZE_MAX ? best : shortest;
+    if (made != from) HL_TRY(render(k, from, err));
+    if (made != from) HL_TRY(encode_text(k, err));
+    for (size_t i = 0; i < from; i++) k->p->n_dropped += !hl__talk_has(&k->talk, i, from);
+    return HL_OK;
+}
+
+/* The first num_keep tokens and the newest ones, so that half of the rest is free. */
+static hl_status cut(maker *k, hl_error *err) {
+    hl_prepared *p = k->p;
+    size_t ctx = k->m->ctx, n = p->tokens.n, most = ctx > 4 ? ctx - 4 : 0;
+    int32_t asked = k->req->options.num_keep;
+    size_t keep = asked < 0 ? n : (size_t)asked + hl_tokenizer_adds_bos(k->m->tokenizer);
+    if (keep > most) keep = most;
+    size_t free_part = (ctx - keep) / 2 > 1 ? (ctx - keep) / 2 : 1, total = ctx - free_part;
+    HL_ASSERT(n >= ctx && total >= keep && total > 0);
+    hl_tokens left = {0};
+    hl_status st = push_all(k->m->tokenizer, p->tokens.ids, keep, &left, err);
+    if (st >= 0)
+        st = push_all(k->m->tokenizer, p->tokens.ids + n - (total - keep), total - keep, &left,
+                      err);
+    if (st < 0) {
+        hl_tokens_deinit(&left);
+        return st;
+    }
+    p->uncut = p->tokens;
+    p->tokens = left;
+    return HL_OK;
+}
+
+/* Ollama's runner cuts what its server rendered, and refuses chats that it rendered itself. */
+static hl_status limit(maker *k, hl_error *err) {
+    if (fits(k)) return HL_OK;
+    bool chat = k->req->n_messages > 0 && !k->req->raw && !k->how.go;
+    if (k->req->no_truncate || chat || k->m->ctx < 2) return too_long(k, err);
+    return k->req->no_shift ? cannot_shift(err) : cut(k, err);
+}
+
+/* -- the kinds of prompts ---------------------------------------------------------------------- */
+
+static hl_status make_chat(maker *k, hl_error *err) {
+    HL_TRY(check_wishes(k, err));
+    HL_TRY(render(k, 0, err));
+    HL_TRY(encode_text(k, err));
+    if (!fits(k) && !k->req->no_truncate && k->talk.n > 1) HL_TRY(drop_oldest(k, err));
+    k->p->tags = k->how.tags;
+    k->p->thinking_open = hl_thinking_prompt_open(k->how.tags, hl_buf_str(&k->p->text));
+    return HL_OK;
+}
+
+/* The vocabularies' tokens: what comes before the prompt, the suffix and the answer. */
+static const char *const FILL_IN[][3] = {
+    {"<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"},
+    {"<fim_prefix>", "<fim_suffix>", "<fim_middle>"},
+    {"<fim-prefix>", "<fim-suffix>", "<fim-middle>"},
+    {"<|code_prefix|>", "<|code_suffix|>", "<|code_middle|>"},
+    {"<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>"},
+    {" <PRE>", " <SUF>", " <MID>"},
+    {"<PRE>", "<SUF>", "<MID>"},
+};
+
+static hl_status fill_in(maker *k, hl_error *err) {
+    const hl_tokenizer *t = k->m->tokenizer;
+    for (size_t i = 0; i < sizeof FILL_IN / sizeof FILL_IN[0]; i++) {
+        const char *const *names = FILL_IN[i];
+        size_t n = 0;
+        while (n < 3 && hl_tokenizer_find(t, hl_str_from(names[n])) != HL_TOKEN_NONE) n++;
+        if (n < 3) continue;
+        hl_buf_append_cstr(&k->p->text, names[0]);
+        hl_buf_append_str(&k->p->text, k->req->prompt);
+        hl_buf_append_cstr(&k->p->text, names[1]);
+        hl_buf_append_str(&k->p->text, k->req->suffix);
+        hl_buf_append_cstr(&k->p->text, names[2]);
+        return hl_buf_status(&k->p->text, "the prompt", err);
+    }
+    return hl_fail(err, HL_EINVAL, "prepare", "%s does not support insert", k->m->package->name);
+}
+
+static hl_status make_insert(maker *k, hl_error *err) {
+    if (k->how.go && hl_gotemplate_mentions(k->how.go, "Suffix"))
+        HL_TRY(hl__talk_render_suffix(k->req, &k->how, &k->p->text, err));
+    else
+        HL_TRY(fill_in(k, err));
+    return encode_text(k, err);
+}
+
+static hl_status make_raw(maker *k, hl_error *err) {
+    hl_buf_append_str(&k->p->text, k->req->prompt);
+    HL_TRY(hl_buf_status(&k->p->text, "the prompt", err));
+    return encode_text(k, err);
+}
+
+/* Calls are looked for where the request has tools, and no format of the answer's own. */
+static void note_tools(maker *k) {
+    const hl_request *req = k->req;
+    bool forced = req->tool_choice == HL_TOOLS_REQUIRED || req->tool_choice == HL_TOOLS_NAMED;
+    if (!k->talk.tools || (req->format != HL_FORMAT_TEXT && !forced)) return;
+    hl_str prefix = k->m->package->go && k->how.go == k->m->package->go
+                        ? hl_gotemplate_tool_prefix(k->m->package->go)
+                        : (hl_str){"", 0};
+    k->p->tools = req->tools;
+    k->p->tools_format = hl_tools_format_find(k->how.source, prefix);
+}
+
+static hl_status make_generate(maker *k, hl_error *err) {
+    if (k->req->raw) return make_raw(k, err);
+    HL_TRY(choose_template(k, err));
+    if (k->req->suffix.len > 0) return make_insert(k, err);
+    HL_TRY(hl__talk_init(&k->talk, k->m, k->req, &k->how, err));
+    HL_TRY(make_chat(k, err));
+    note_tools(k);
+    return HL_OK;
+}
+
+/* -- embeddings -------------------------------------------------------------------------------- */
+
+static hl_status cut_end(maker *k, bool has_eos, hl_error *err) {
+    hl_tokens *tokens = &k->p->tokens;
+    if (tokens->n <= k->m->ctx) return HL_OK;
+    if (k->req->no_truncate)
+        return hl_fail(err, HL_ELIMIT, "prepare", "the input length exceeds the context length");
+    hl_token last = tokens->ids[tokens->n - 1];
+    tokens->n = k->m->ctx;
+    if (has_eos) tokens->ids[tokens->n - 1] = last;
+    return HL_OK;
+}
+
+/* BOS and EOS where the model wants them; both stay. */
+static hl_status make_input(maker *k, hl_error *err) {
+    enum { FLAGS = HL_ENCODE_PARSE_SPECIAL | HL_ENCODE_ADD_BOS };
+    const hl_tokenizer *t = k->m->tokenizer;
+    hl_tokens *tokens = &k->p->tokens;
+    hl_buf_append_str(&k->p->text, k->req->prompt);
+    HL_TRY(hl_buf_status(&k->p->text, "the input", err));
+    HL_TRY(hl_tokenizer_encode(t, (hl_str){"", 0}, FLAGS, tokens, err));
+    bool has_eos = tokens->n > (hl_tokenizer_adds_bos(t) ? 1u : 0u);
+    tokens->n = 0;
+    HL_TRY(hl_tokenizer_encode(t, k->req->prompt, FLAGS, tokens, err));
+    if (tokens->n == 0) return hl_fail(err, HL_EINVAL, "prepare", "the input is empty");
+    return cut_end(k, has_eos, err);
+}
+
+/* -- all of them ------------------------------------------------------------------------------- */
+
+static hl_status make(maker *k, hl_error *err) {
+    const hl_request *req = k->req;
+    bool embeds = req->kind == HL_REQUEST_EMBED;
+    if (req->n_tokens > 0) {
+        HL_TRY(push_all(k->m->tokenizer, req->tokens, req->n_tokens, &k->p->tokens, err));
+        return embeds ? cut_end(k, false, err) : limit(k, err);
+    }
+    if (embeds) return make_input(k, err);
+    HL_TRY(make_generate(k, err));
+    HL_TRY(put_context(k, err));
+    return limit(k, err);
 }
 
 hl_status hl_prepare(const hl_prepare_model *m, const hl_request *req, int64_t now_s,
                      hl_prepared *ret, hl_error *err) {
-    HL_ASSERT(m->tokenizer && m->ctx > 0);
     hl_prepared p = {0};
+    maker k = {.m = m, .req = req, .how = {.now_s = now_s}, .p = &p};
+    HL_ASSERT(m->tokenizer && m->package && m->ctx > 0);
     hl_buf_init(&p.text, 0);
-    hl_status st = make_fitting(m, req, now_s, &p, err);
+    hl_status st = make(&k, err);
+    hl__talk_deinit(&k.talk);
+    hl_template_destroy(k.own_jinja);
+    hl_gotemplate_destroy(k.own_go);
     if (st < 0) {
         hl_prepared_deinit(&p);
         return st;
     }
-    HL_ASSERT(p.tokens.n > 0 && p.n_dropped <= n_droppable(req));
-    p.tags = req->raw ? NULL : m->package->tags;
-    p.thinking_open = hl_thinking_prompt_open(p.tags, hl_buf_str(&p.text));
+    HL_ASSERT(p.tokens.n > 0 && p.tokens.n <= m->ctx);
     *ret = p;
     return HL_OK;
 }
@@ -302,4 +411,5 @@ hl_status hl_prepare(const hl_prepare_model *m, const hl_request *req, int64_t n
 void hl_prepared_deinit(hl_prepared *p) {
     hl_buf_deinit(&p->text);
     hl_tokens_deinit(&p->tokens);
+    hl_tokens_deinit(&p->uncut);
 }

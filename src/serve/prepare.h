@@ -1,34 +1,48 @@
 /* serve/prepare.h
  *
  * From a request to tokens: messages become the variables of the model's chat template,
- * the template's text becomes tokens.  Pure over an immutable model.
+ * the template's text becomes tokens, and what does not fit the context is cut.  Pure over an
+ * immutable model.
  *
- * A raw prompt skips the template; a model without a template gets the messages' texts as they
- * are, a line each.
+ *     messages     the package's system text and messages stand before the request's; a prompt is
+ *                  one message of the user's
+ *     template     the request's, else the package's, in Go's language or in Jinja; without one
+ *                  the messages' texts, a line each; none for a raw prompt
+ *     suffix       the template's own way, or the vocabulary's tokens for filling in
+ *     too long     a chat loses its oldest messages, never its system texts, the last message, or
+ *                  the call that a tool's answer belongs to; a prompt loses tokens behind the
+ *                  first num_keep; an input of embeddings its end
+ *     tokens       that the request has already are only cut
  *
- * Errors: ELIMIT when the prompt leaves no room in the context (of messages, old ones are dropped
- * first), EINVAL for requests that make no sense (thinking asked of a model that cannot),
- * EUNSUPPORTED (images, audio, formats), and those of template and tokenizer.
+ * Errors: ELIMIT in the words of Ollama's runner when what is left is too long, or nothing may be
+ * cut; EINVAL for requests that make no sense (thinking asked of a model that cannot), EUNSUPPORTED
+ * (images, audio), and those of template and tokenizer.
  * Threads: any.
  */
 #pragma once
 
 #include "engine/request.h"
 #include "serve/package.h"
+#include "serve/tools_format.h"
 #include "text/tokenizer.h"
 
 /* What of a model preparation needs; all borrowed. */
 typedef struct hl_prepare_model {
     const hl_package *package;
     const hl_tokenizer *tokenizer;
-    uint32_t ctx; /* tokens that fit, prompt and answer */
+    uint32_t ctx;            /* tokens that fit, prompt and answer */
+    const hl_token *context; /* [n_context] tokens of earlier answers, before the prompt's */
+    size_t n_context;
 } hl_prepare_model;
 
 typedef struct hl_prepared {
-    hl_buf text;                  /* the prompt, owned */
-    hl_tokens tokens;             /* the same as tokens, owned */
+    hl_buf text;                  /* the prompt, owned; empty when the request had tokens */
+    hl_tokens tokens;             /* the same as tokens, context and all, owned */
+    hl_tokens uncut;              /* before some were cut, owned; n 0: none were */
     const hl_thinking_tags *tags; /* by which the answer is to be split; NULL: not at all */
     bool thinking_open;           /* the prompt ends inside */
+    struct json_object *tools;    /* the request's, when its answer may call them; else NULL */
+    hl_tools_format tools_format; /* how it does; texts of the package, or static */
     size_t n_dropped;             /* old messages that did not fit */
 } hl_prepared;
 
@@ -36,11 +50,6 @@ typedef struct hl_prepared {
 hl_status hl_prepare(const hl_prepare_model *m, const hl_request *req, int64_t now_s,
                      hl_prepared *ret, hl_error *err) HL_NODISCARD;
 void hl_prepared_deinit(hl_prepared *p);
-
-/* The variables that a chat template sees of a request; *ret is owned, json_object_put.  The
- * first n_dropped messages behind a leading system message are left out. */
-hl_status hl_prepare_variables(const hl_prepare_model *m, const hl_request *req, size_t n_dropped,
-                               struct json_object **ret, hl_error *err) HL_NODISCARD;
 
 /* Adds bos_token, eos_token and add_generation_prompt where they are missing. */
 hl_status hl_prepare_defaults(const hl_tokenizer *t, struct json_object *variables,

@@ -52,10 +52,10 @@ static bool try_place(hl_str dir, const char *middle, hl_model_place_fn *each, v
 
 bool hl_model_places(hl_model_place_fn *each, void *arg) {
     char program[HL_MODEL_PATH_MAX];
-    hl_str beside = {"", 0};
+    hl_str beside = {"", 0}, given = hl_env_text("MODELS_DIR");
+    if (given.len > 0) return try_place(given, "", each, arg);
     if (hl_path_of_program(program, sizeof program)) beside = hl_str_from(program);
-    return try_place(hl_env_text("MODELS_DIR"), "", each, arg) ||
-           try_place(beside, "/../models", each, arg) ||
+    return try_place(beside, "/../models", each, arg) ||
            try_place(beside, "/../share/hyperllama/models", each, arg) ||
            try_place(HL_STR(HL_SOURCE_DIR), "/models", each, arg) ||
            try_place(HL_STR("/usr/share/hyperllama/models"), "", each, arg);

@@ -1,11 +1,12 @@
 /* serve/resolve.h
  *
- * From what a user calls a model to a file: the one place that knows where models are.
+ * From what a user calls a model to a file outside the store: the one place that knows where models
+ * that ship with the program are.
  * A path (it holds a '/' or ends in .gguf) is taken as it is.  A name, with or without
  * a tag ("tiny", "tiny:latest"), is the directory NAME with a .gguf in it (of several, the
  * first by name), looked for in:
  *
- *   $HYPERLLAMA_MODELS_DIR
+ *   $HYPERLLAMA_MODELS_DIR, and then nowhere else; without it:
  *   models/ beside the program's directory, as in a source tree and its build
  *   share/hyperllama/models/ beside the program's directory, as installed
  *   models/ of the source tree that the program was built from
@@ -19,7 +20,7 @@
 #include "base/status.h"
 #include "base/str.h"
 
-enum { HL_MODEL_PATH_MAX = 4096, HL_MODEL_NAME_MAX = 350 };
+enum { HL_MODEL_PATH_MAX = 4096, HL_MODEL_NAME_MAX = 600 };
 
 /* Writes the path, NUL-terminated. */
 hl_status hl_model_resolve(hl_str model, char ret_path[HL_MODEL_PATH_MAX],

@@ -2,331 +2,236 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "config/duration.h"
-#include "serve/client.h"
-#include "serve/format.h"
 
-#include <errno.h>
+#include <string.h>
 
-enum { EVENTS_MAX = 64, NS_PER_S = 1000000000 };
-
-uint64_t hl__runner_expires_ns(const hl__runner *r) {
-    if (r->leaving) return 0;
-    if (r->keep_ns == HL_DURATION_FOREVER) return UINT64_MAX;
-    uint64_t at = r->idle_ns + (uint64_t)r->keep_ns;
-    return at < r->idle_ns ? UINT64_MAX : at;
-}
-
-/* -- the end of a job -------------------------------------------------------------------------- */
-
-static void log_end(const hl__runner *r, const hl_job *job, const hl_event *ev) {
-    const hl_usage *u = &ev->usage;
-    if (ev->kind == HL_EVENT_FAILED) {
-        hl_log(HL_LOG_WARN, job->req.id, "msg=\"request failed\" model=%s error=\"%s\"", r->name,
-               ev->error.text);
-        return;
-    }
-    hl_log(HL_LOG_INFO, job->req.id,
-           "msg=\"request %s\" model=%s prompt_tokens=%u cached_tokens=%u tokens=%u load_ns=%llu "
-           "prompt_ns=%llu generate_ns=%llu total_ns=%llu",
-           ev->finish == HL_FINISH_CANCELLED ? "cancelled" : "finished", r->name, u->prompt_tokens,
-           u->cached_tokens, u->generated_tokens, (unsigned long long)u->load_ns,
-           (unsigned long long)u->prompt_ns, (unsigned long long)u->generate_ns,
-           (unsigned long long)u->total_ns);
-}
-
-/* After the callback the job is its caller's to free; cancels of it find nothing from here on. */
-static void end_job(hl__runner *r, hl_job *job, hl_event *ev) {
-    hl_hub *h = r->hub;
-    hl_prepared prepared = job->prepared;
-    hl__split split = job->split;
-    hl_grammar *grammar = job->grammar;
-    bool engaged = job->engaged, has_prepared = job->has_prepared;
-    uint64_t now_ns = hl_clock_ns();
-    if (job->loaded_ns >= job->started_ns) ev->usage.load_ns = job->loaded_ns - job->started_ns;
-    ev->usage.total_ns = now_ns - job->started_ns;
-    log_end(r, job, ev);
-    pthread_mutex_lock(&h->lock);
-    HL_ASSERT(job->runner == r && r->n_jobs > 0 && h->n_jobs > 0);
-    job->runner = NULL;
-    r->n_jobs--;
-    h->n_jobs--;
-    r->idle_ns = now_ns;
-    pthread_mutex_unlock(&h->lock);
-    job->on_event(job->arg, ev);
-    if (has_prepared) hl_prepared_deinit(&prepared);
-    if (engaged) hl__split_deinit(&split);
-    hl_grammar_destroy(grammar);
-}
-
-static void fail_job(hl__runner *r, hl_job *job, const hl_error *why) {
-    hl_event ev = {.kind = HL_EVENT_FAILED, .seq = job->seq, .error = *why};
-    HL_ASSERT(why->status < 0);
-    end_job(r, job, &ev);
-}
-
-static void finish_job(hl__runner *r, hl_job *job, hl_finish how) {
-    hl_event ev = {.kind = HL_EVENT_FINISHED, .seq = job->seq, .finish = how};
-    end_job(r, job, &ev);
-}
+enum { EVENTS_MAX = 64 };
 
 /* -- loading ----------------------------------------------------------------------------------- */
 
-static void publish(hl__runner *r, uint64_t bytes, uint32_t ctx) {
-    pthread_mutex_lock(&r->hub->lock);
-    r->bytes = bytes;
-    r->ctx = ctx;
-    pthread_mutex_unlock(&r->hub->lock);
+static hl_status plan(hl__runner *r, uint64_t limit_bytes, hl_error *err) {
+    if (!r->loaded) HL_TRY(hl__loaded_open(r->model->path, r->model->name, &r->loaded, err));
+    return hl__loaded_plan(r->loaded, &r->wish, limit_bytes, &r->plan, err);
 }
 
-static void give_up(hl__runner *r) {
-    HL_ASSERT(r->n_running == 0);
-    hl__loaded_close(r->loaded);
-    r->loaded = NULL;
-    publish(r, 0, 0);
-}
-
-/* A larger context than the engine has needs another engine; anything smaller does not. */
-static bool needs_engine(const hl__runner *r, const hl_job *job) {
-    if (!r->loaded || !r->loaded->engine) return true;
-    int32_t asked = job->req.options.num_ctx;
-    uint32_t want = asked > 0 ? (uint32_t)asked : 0, trained = r->loaded->model->ctx_train;
-    if (want > trained) want = trained;
-    return want > r->loaded->shape.ctx;
-}
-
-static hl_status load(hl__runner *r, const hl_job *job, hl_error *err) {
-    hl_options o = job->req.options;
-    if (o.num_ctx < HL_CTX_DEFAULT) o.set &= ~(1ull << HL_OPT_num_ctx);
-    if (!r->loaded) HL_TRY(hl__loaded_open(r->path, r->name, &r->loaded, err));
-    r->loaded->seqs_max = r->hub->config.seqs_max;
-    return hl__loaded_need_engine(r->loaded, &o, err);
-}
-
-static hl_status need_engine(hl__runner *r, const hl_job *job, hl_error *err) {
-    if (!needs_engine(r, job)) return HL_OK;
-    HL_ASSERT(r->n_running == 0);
-    hl_status st = load(r, job, err);
-    if (st < 0)
-        give_up(r);
-    else
-        publish(r, r->loaded->bytes, r->loaded->shape.ctx);
-    return st;
-}
-
-/* -- the start of a job ------------------------------------------------------------------------ */
-
-static void tell(void *arg, const hl_event *ev) {
-    hl_job *job = arg;
-    job->on_event(job->arg, ev);
-}
-
-/* Tokens of an earlier answer before those of the prompt, whose own BOS goes. */
-static hl_status put_context(const hl__runner *r, hl_job *job, hl_error *err) {
-    hl_tokens all = {0}, *prompt = &job->prepared.tokens;
-    if (job->n_context == 0) return HL_OK;
-    size_t skip = prompt->n > 1 && prompt->ids[0] == hl_tokenizer_bos(r->loaded->tokenizer);
-    hl_status st = HL_OK;
-    for (size_t i = 0; i < job->n_context && st >= 0; i++)
-        st = hl_tokens_push(&all, job->context[i], err);
-    for (size_t i = skip; i < prompt->n && st >= 0; i++)
-        st = hl_tokens_push(&all, prompt->ids[i], err);
-    if (st < 0) {
-        hl_tokens_deinit(&all);
-        return st;
+/* What is reserved but not yet touched does not show in the system's figures: they alone would
+ * promise too much, so that the limit is never more than when no model was there. */
+static uint64_t limit_of(hl_hub *h, const hl__load_wish *wish, uint64_t taken_bytes) {
+    uint64_t limit = hl__memory_limit(wish, taken_bytes);
+    uint64_t first = atomic_load(&h->memory_first);
+    if (taken_bytes == 0 || first == 0) {
+        atomic_store(&h->memory_first, limit);
+        return limit;
     }
-    hl_tokens_deinit(prompt);
-    *prompt = all;
-    return HL_OK;
+    return limit < first ? limit : first;
 }
 
-static uint32_t context_of(const hl__runner *r, const hl_job *job) {
-    int32_t asked = job->req.options.num_ctx;
-    uint32_t ctx = r->loaded->shape.ctx;
-    return asked > 0 && (uint32_t)asked < ctx ? (uint32_t)asked : ctx;
+static hl__load_wish wish_of(const hl_hub *h, const hl__resident *m) {
+    return (hl__load_wish){.seqs_max = h->config.seqs_max,
+                           .ctx_default = h->config.ctx_default,
+                           .pool_percent = h->config.pool_percent,
+                           .threads = m->threads,
+                           .memory_bytes = h->config.memory_bytes};
 }
 
-static hl_status prepare(const hl__runner *r, hl_job *job, hl_error *err) {
-    hl__loaded *l = r->loaded;
-    hl_prepare_model m = {
-        .package = job->package, .tokenizer = l->tokenizer, .ctx = context_of(r, job)};
-    HL_TRY(hl_prepare(&m, &job->req, hl_client_now_s(), &job->prepared, err));
-    job->has_prepared = true;
-    if (job->prepared.n_dropped > 0)
-        hl_log(HL_LOG_INFO, job->req.id, "msg=\"old messages left out\" n=%zu",
-               job->prepared.n_dropped);
-    return put_context(r, job, err);
-}
-
-static hl_status engage(hl__runner *r, hl_job *job, hl_error *err) {
-    HL_TRY(prepare(r, job, err));
-    HL_TRY(hl__format_compile(r->loaded, &job->req, &job->prepared, &job->grammar, err));
-    hl_request ready = job->req;
-    ready.grammar = job->grammar;
-    ready.grammar_vocab = job->grammar ? r->loaded->vocab : NULL;
-    ready.tokens = job->prepared.tokens.ids;
-    ready.n_tokens = job->prepared.tokens.n;
-    ready.options.num_ctx = (int32_t)context_of(r, job);
-    job->seq = ++r->next_seq;
-    HL_TRY(hl_engine_submit(r->loaded->engine, job->seq, &ready, hl_clock_ns(), err));
-    job->tokenizer = r->loaded->tokenizer;
-    hl__split_init(&job->split, &job->prepared, r->loaded->tokenizer, tell, job);
-    job->engaged = true;
-    return HL_OK;
-}
-
-static bool is_cancelled(hl__runner *r, const hl_job *job) {
-    pthread_mutex_lock(&r->hub->lock);
-    bool cancelled = job->cancelled || r->hub->stopping;
-    pthread_mutex_unlock(&r->hub->lock);
-    return cancelled;
-}
-
-static void start_job(hl__runner *r, hl_job *job) {
+static void do_plan(hl__runner *r) {
+    hl_hub *h = r->hub;
     hl_error err;
-    hl_status st = need_engine(r, job, &err);
-    job->loaded_ns = hl_clock_ns();
-    if (st >= 0 && job->load_only) {
-        finish_job(r, job, HL_FINISH_STOP);
-        return;
-    }
-    if (st >= 0) st = engage(r, job, &err);
+    pthread_mutex_lock(&h->lock);
+    uint64_t taken_bytes = hl__sched_bytes(&h->sched);
+    r->wish = wish_of(h, r->model);
+    pthread_mutex_unlock(&h->lock);
+    uint64_t limit = limit_of(h, &r->wish, taken_bytes);
+    hl_status st = plan(r, limit, &err);
+    uint64_t now_ns = hl_clock_ns();
+    pthread_mutex_lock(&h->lock);
+    if (st < 0)
+        hl__sched_load_failed(&h->sched, r->model, &err, now_ns);
+    else
+        hl__sched_planned(&h->sched, r->model, &r->plan, limit);
+    hl__hub_dispatch(h, now_ns);
+    pthread_mutex_unlock(&h->lock);
+}
+
+static void do_load(hl__runner *r) {
+    hl_hub *h = r->hub;
+    hl_error err;
+    hl_status st = hl__loaded_start(r->loaded, &r->wish, &r->plan, r->pool_tokens,
+                                    h->config.make_engine, h->config.make_arg, &err);
+    uint64_t now_ns = hl_clock_ns();
+    pthread_mutex_lock(&h->lock);
     if (st < 0) {
-        fail_job(r, job, &err);
+        hl__sched_load_failed(&h->sched, r->model, &err, now_ns);
+    } else {
+        r->kv_bytes = r->plan.token_bytes * r->pool_tokens;
+        r->stats = (hl_native_stats){.pages_free = r->loaded->shape.kv_pages};
+        hl__sched_loaded(&h->sched, r->model, r->loaded->bytes, r->loaded->shape.ctx, now_ns);
+    }
+    hl__hub_dispatch(h, now_ns);
+    pthread_mutex_unlock(&h->lock);
+}
+
+/* False: the model is no more, and this thread with it. */
+static bool do_close(hl__runner *r) {
+    hl_hub *h = r->hub;
+    HL_ASSERT(r->n_running == 0);
+    hl__loaded *loaded = r->loaded;
+    if (loaded && loaded->engine)
+        hl_log(HL_LOG_INFO, NULL, "msg=\"model unloaded\" model=%s", loaded->name);
+    hl__loaded_close(loaded);
+    pthread_mutex_lock(&h->lock);
+    r->loaded = NULL;
+    bool stays = hl__sched_closed(&h->sched, r->model);
+    if (!stays) {
+        r->model = NULL;
+        r->next = h->ended;
+        h->ended = r;
+        pthread_cond_signal(&h->wake_main);
+    }
+    hl__hub_dispatch(h, hl_clock_ns());
+    pthread_mutex_unlock(&h->lock);
+    return stays;
+}
+
+/* -- running ----------------------------------------------------------------------------------- */
+
+static void remove_running(hl__runner *r, hl_job *job) {
+    hl_job **at = &r->running;
+    while (*at != job) at = &(*at)->next;
+    *at = job->next;
+    job->next = NULL;
+    r->n_running--;
+}
+
+/* Its end is told after the scheduler has forgotten it: a late cancel finds nothing. */
+static void end_job(hl__runner *r, hl_job *job, const hl_event *ev, uint64_t now_ns) {
+    hl_hub *h = r->hub;
+    pthread_mutex_lock(&h->lock);
+    job->in_engine = false;
+    hl__sched_over(&h->sched, &job->task, now_ns);
+    hl__hub_dispatch(h, now_ns);
+    pthread_mutex_unlock(&h->lock);
+    hl__job_end(h, job, ev, now_ns);
+}
+
+static void submit(hl__runner *r, hl_job *job, uint32_t ctx) {
+    hl_hub *h = r->hub;
+    hl_event failed = {.kind = HL_EVENT_FAILED};
+    hl_status st = hl__job_submit(job, r->loaded, ++r->next_seq, ctx, &failed.error);
+    if (st < 0) {
+        failed.seq = job->seq;
+        end_job(r, job, &failed, hl_clock_ns());
         return;
     }
     job->next = r->running;
     r->running = job;
     r->n_running++;
+    pthread_mutex_lock(&h->lock);
+    job->in_engine = true;
+    if (job->task.cancelled) hl_engine_cancel(r->loaded->engine, job->seq);
+    pthread_mutex_unlock(&h->lock);
 }
 
-/* In order of arrival; one that needs a larger engine holds back those behind it. */
-static void start_waiting(hl__runner *r) {
-    while (r->waiting) {
-        hl_job *job = r->waiting;
-        bool cancelled = is_cancelled(r, job);
-        bool must_wait = r->n_running > 0 &&
-                         (r->n_running >= r->hub->config.seqs_max || needs_engine(r, job));
-        if (must_wait && !cancelled) return;
-        r->waiting = job->next;
-        if (cancelled)
-            finish_job(r, job, HL_FINISH_CANCELLED);
-        else
-            start_job(r, job);
-    }
+static void submit_all(hl__runner *r, hl__jobs *jobs) {
+    for (hl_job *job; (job = hl__jobs_pop(jobs)) != NULL;) submit(r, job, hl__task_ctx(&job->task));
 }
 
-/* -- running ----------------------------------------------------------------------------------- */
-
-static void send_cancels(hl__runner *r) {
-    for (hl_job *job = r->running; job; job = job->next)
-        if (is_cancelled(r, job)) hl_engine_cancel(r->loaded->engine, job->seq);
-    for (hl_job **at = &r->waiting; *at;) {
-        hl_job *job = *at;
-        if (!is_cancelled(r, job)) {
-            at = &job->next;
-            continue;
-        }
-        *at = job->next;
-        finish_job(r, job, HL_FINISH_CANCELLED);
-    }
-}
-
-static void take_event(hl__runner *r, const hl_event *ev) {
-    hl_job **at = &r->running;
-    while (*at && (*at)->seq != ev->seq) at = &(*at)->next;
-    hl_job *job = *at;
-    HL_ASSERT(job && job->engaged);
-    if (ev->kind == HL_EVENT_TEXT) {
-        hl__split_text(&job->split, ev);
+static void take_event(hl__runner *r, const hl_event *ev, uint64_t now_ns) {
+    hl_job *job = r->running;
+    while (job && job->seq != ev->seq) job = job->next;
+    HL_ASSERT(job && job->split_ready);
+    if (ev->kind != HL_EVENT_FINISHED && ev->kind != HL_EVENT_FAILED) {
+        hl__job_event(r->hub, job, ev, now_ns);
         return;
     }
-    hl__split_finish(&job->split, ev->seq);
-    hl_event end = *ev;
-    *at = job->next;
-    r->n_running--;
-    end_job(r, job, &end);
+    remove_running(r, job);
+    end_job(r, job, ev, now_ns);
 }
 
-/* The engine is lost, and all that ran on it. */
-static void fail_running(hl__runner *r, const hl_error *why) {
+/* The engine is lost, and all that ran on it; the main thread tells the jobs' ends. */
+static void lose_engine(hl__runner *r, const hl_error *why) {
+    hl_hub *h = r->hub;
+    uint64_t now_ns = hl_clock_ns();
+    pthread_mutex_lock(&h->lock);
     while (r->running) {
-        hl_job *job = r->running;
-        r->running = job->next;
-        r->n_running--;
-        fail_job(r, job, why);
+        r->running->in_engine = false;
+        remove_running(r, r->running);
     }
-    give_up(r);
+    hl__sched_lost(&h->sched, r->model, why, now_ns);
+    while (hl__jobs_pop(&r->to_run)) { /* those, too */
+    }
+    hl__hub_dispatch(h, now_ns);
+    pthread_mutex_unlock(&h->lock);
 }
 
-static void step(hl__runner *r) {
+/* Returns when to step again. */
+static uint64_t step(hl__runner *r) {
     hl_event events[EVENTS_MAX];
     hl_error err;
     size_t n;
-    hl_status st = hl_engine_step(r->loaded->engine, hl_clock_ns(), events, EVENTS_MAX, &n, &err);
+    int fd;
+    hl_engine *e = r->loaded->engine;
+    hl_status st = hl_engine_step(e, hl_clock_ns(), events, EVENTS_MAX, &n, &err);
     if (st < 0) {
-        fail_running(r, &err);
-        return;
+        lose_engine(r, &err);
+        return UINT64_MAX;
     }
-    HL_ASSERT(st != HL_AGAIN); /* something runs, and this engine waits for nobody */
-    for (size_t i = 0; i < n; i++) take_event(r, &events[i]);
+    uint64_t now_ns = hl_clock_ns();
+    for (size_t i = 0; i < n; i++) take_event(r, &events[i], now_ns);
+    return st == HL_AGAIN ? hl_engine_wake_at(e, &fd) : 0;
 }
 
 /* -- the thread -------------------------------------------------------------------------------- */
 
-/* With the lock. */
-static void sleep_until(hl__runner *r, uint64_t at_ns) {
-    if (at_ns == UINT64_MAX) {
-        pthread_cond_wait(&r->wake, &r->hub->lock);
-        return;
+static bool do_todo(hl__runner *r, hl__todo todo) {
+    switch (todo) {
+    case HL__TODO_PLAN: do_plan(r); break;
+    case HL__TODO_LOAD: do_load(r); break;
+    case HL__TODO_CLOSE: return do_close(r);
+    case HL__TODO_NONE: break;
     }
-    struct timespec at = {.tv_sec = (time_t)(at_ns / NS_PER_S),
-                          .tv_nsec = (long)(at_ns % NS_PER_S)};
-    pthread_cond_timedwait(&r->wake, &r->hub->lock, &at);
-}
-
-static void leave_hub(hl__runner *r) {
-    hl__runner **at = &r->hub->runners;
-    while (*at != r) at = &(*at)->next;
-    *at = r->next;
-    r->bytes = 0;
-}
-
-/* Moves what was submitted behind what waits.  False: this runner is to end, and nobody finds it
- * any more. */
-static bool take_submitted(hl__runner *r) {
-    hl_hub *h = r->hub;
-    pthread_mutex_lock(&h->lock);
-    while (!r->queue && r->n_jobs == 0) {
-        uint64_t at_ns = hl__runner_expires_ns(r);
-        if (h->stopping || at_ns <= hl_clock_ns()) {
-            leave_hub(r);
-            pthread_mutex_unlock(&h->lock);
-            return false;
-        }
-        sleep_until(r, at_ns);
-    }
-    hl_job **end = &r->waiting;
-    while (*end) end = &(*end)->next;
-    *end = r->queue;
-    r->queue = NULL;
-    pthread_mutex_unlock(&h->lock);
     return true;
 }
 
-void hl__runner_run(void *arg) {
-    hl__runner *r = arg;
-    while (take_submitted(r)) {
-        send_cancels(r);
-        start_waiting(r);
-        if (r->n_running > 0) step(r);
+static bool is_native(const hl__loaded *l) {
+    return l && l->engine && strcmp(l->engine->ops->name, "native") == 0;
+}
+
+/* With the lock: for those who look. */
+static void publish(hl__runner *r) {
+    if (!is_native(r->loaded)) return;
+    hl_native_stats before = r->stats;
+    hl_native_stats_get(r->loaded->engine, &r->stats);
+    hl_metrics *m = &r->hub->metrics;
+    if (r->stats.preemptions > before.preemptions)
+        atomic_fetch_add(&m->preemptions, r->stats.preemptions - before.preemptions);
+    if (r->stats.steps > before.steps) atomic_fetch_add(&m->steps, r->stats.steps - before.steps);
+}
+
+/* With the lock: until there is something to do, or it is time for a step. */
+static void wait_for_work(hl__runner *r, uint64_t step_at_ns) {
+    while (r->todo == HL__TODO_NONE && !r->to_run.first && !r->cancelled) {
+        if (r->n_running > 0 && step_at_ns <= hl_clock_ns()) break;
+        hl__wake_wait(&r->wake, &r->hub->lock, r->n_running > 0 ? step_at_ns : UINT64_MAX);
     }
-    HL_ASSERT(!r->waiting && !r->running);
-    hl__loaded_close(r->loaded);
-    hl_log(HL_LOG_INFO, NULL, "msg=\"model unloaded\" model=%s", r->name);
-    pthread_mutex_lock(&r->hub->lock);
-    r->next = r->hub->ended;
-    r->hub->ended = r;
-    r->hub->n_runners--;
-    pthread_mutex_unlock(&r->hub->lock);
+    r->cancelled = false;
+}
+
+void hl__runner_run(void *runner) {
+    hl__runner *r = runner;
+    uint64_t step_at_ns = UINT64_MAX;
+    for (bool stays = true; stays;) {
+        pthread_mutex_lock(&r->hub->lock);
+        publish(r);
+        wait_for_work(r, step_at_ns);
+        hl__todo todo = r->todo;
+        hl__jobs jobs = r->to_run;
+        r->todo = HL__TODO_NONE;
+        r->to_run = (hl__jobs){0};
+        r->pool_tokens = r->model->pool_tokens;
+        pthread_mutex_unlock(&r->hub->lock);
+        submit_all(r, &jobs);
+        step_at_ns = r->n_running > 0 ? step(r) : UINT64_MAX;
+        stays = do_todo(r, todo);
+    }
 }

@@ -1,42 +1,15 @@
 #include "serve/show.h"
 
 #include "base/fs.h"
-#include "serve/thinking.h"
-#include "text/template.h"
+#include "base/mem.h"
+#include "store/describe.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
-/* general.file_type of the GGUF specification: what most of the tensors are.  Fixed numbers. */
-static const char *const FILE_TYPES[] = {
-    [0] = "F32",      [1] = "F16",      [2] = "Q4_0",    [3] = "Q4_1",    [7] = "Q8_0",
-    [8] = "Q5_0",     [9] = "Q5_1",     [10] = "Q2_K",   [11] = "Q3_K_S", [12] = "Q3_K_M",
-    [13] = "Q3_K_L",  [14] = "Q4_K_S",  [15] = "Q4_K_M", [16] = "Q5_K_S", [17] = "Q5_K_M",
-    [18] = "Q6_K",    [19] = "IQ2_XXS", [20] = "IQ2_XS", [21] = "Q2_K_S", [22] = "IQ3_XS",
-    [23] = "IQ3_XXS", [24] = "IQ1_S",   [25] = "IQ4_NL", [26] = "IQ3_S",  [27] = "IQ3_M",
-    [28] = "IQ2_S",   [29] = "IQ2_M",   [30] = "IQ4_XS", [31] = "IQ1_M",  [32] = "BF16",
-    [36] = "TQ1_0",   [37] = "TQ2_0",   [38] = "MXFP4",
-};
-
 enum { KEY_MAX = 160 };
-
-void hl__parameters_text(uint64_t n, char out[16]) {
-    static const struct {
-        double unit;
-        const char *name;
-        int digits;
-    } scales[] = {{1e9, "B", 1}, {1e6, "M", 2}, {1e3, "K", 0}};
-    for (size_t i = 0; i < sizeof scales / sizeof *scales; i++) {
-        double value = (double)n / scales[i].unit;
-        if (value < 1) continue;
-        bool whole = n % (uint64_t)scales[i].unit == 0;
-        snprintf(out, 16, "%.*f%s", whole ? 0 : scales[i].digits, value, scales[i].name);
-        return;
-    }
-    snprintf(out, 16, "%u", (unsigned)n);
-}
 
 /* -- JSON of metadata -------------------------------------------------------------------------- */
 
@@ -150,14 +123,42 @@ static struct json_object *json_tensor(const hl_gguf_tensor *t) {
     return o;
 }
 
+/* N of "blk.N.…"; -1: a tensor of no block. */
+static long block_of(hl_str name) {
+    long n = 0;
+    size_t at = 4;
+    if (!hl_str_starts(name, HL_STR("blk."))) return -1;
+    for (; at < name.len && name.ptr[at] >= '0' && name.ptr[at] <= '9' && n < 100000; at++)
+        n = 10 * n + (name.ptr[at] - '0');
+    return at > 4 ? n : -1;
+}
+
+/* Ollama's order: what belongs to no block, then block by block, each by name. */
+static int by_block_and_name(const void *a, const void *b) {
+    const hl_gguf_tensor *x = *(const hl_gguf_tensor *const *)a;
+    const hl_gguf_tensor *y = *(const hl_gguf_tensor *const *)b;
+    long bx = block_of(x->name), by = block_of(y->name);
+    if (bx != by) return bx < by ? -1 : 1;
+    size_t n = x->name.len < y->name.len ? x->name.len : y->name.len;
+    int order = memcmp(x->name.ptr, y->name.ptr, n);
+    return order ? order : x->name.len < y->name.len ? -1 : x->name.len > y->name.len;
+}
+
 static hl_status fill_tensors(const hl_gguf *g, struct json_object *array, hl_error *err) {
-    for (size_t i = 0; i < hl_gguf_n_tensors(g); i++) {
-        struct json_object *o = json_tensor(hl_gguf_tensor_at(g, i));
+    size_t n = hl_gguf_n_tensors(g);
+    const hl_gguf_tensor **sorted = hl_calloc(n + 1, sizeof *sorted);
+    if (!sorted) return no_memory(err);
+    for (size_t i = 0; i < n; i++) sorted[i] = hl_gguf_tensor_at(g, i);
+    qsort(sorted, n, sizeof *sorted, by_block_and_name);
+    hl_status st = HL_OK;
+    for (size_t i = 0; st >= 0 && i < n; i++) {
+        struct json_object *o = json_tensor(sorted[i]);
         if (o && json_object_array_add(array, o) == 0) continue;
         json_object_put(o);
-        return no_memory(err);
+        st = no_memory(err);
     }
-    return HL_OK;
+    hl_free(sorted);
+    return st;
 }
 
 /* -- what the keys mean ------------------------------------------------------------------------ */
@@ -176,45 +177,9 @@ static hl_str text_of(const hl_gguf *g, const char *key) {
     return value;
 }
 
-static uint64_t count_parameters(const hl_gguf *g) {
-    uint64_t n = 0;
-    for (size_t i = 0; i < hl_gguf_n_tensors(g); i++) {
-        const hl_gguf_tensor *t = hl_gguf_tensor_at(g, i);
-        n += t->dims[0] * t->dims[1] * t->dims[2] * t->dims[3];
-    }
-    return n;
-}
-
-/* The file's own word, else the type that most of the weights have. */
-static const char *quantization_name(const hl_gguf *g) {
-    uint32_t type = UINT32_MAX;
-    if (hl_gguf_get_u32(g, "general.file_type", UINT32_MAX, &type, NULL) >= 0 &&
-        type < sizeof FILE_TYPES / sizeof *FILE_TYPES && FILE_TYPES[type])
-        return FILE_TYPES[type];
-    size_t largest = 0;
-    const char *name = NULL;
-    for (size_t i = 0; i < hl_gguf_n_tensors(g); i++) {
-        const hl_gguf_tensor *t = hl_gguf_tensor_at(g, i);
-        if (t->data.len <= largest) continue;
-        largest = t->data.len;
-        name = hl_dtype_lookup(t->type).name;
-    }
-    return name ? name : "unknown";
-}
-
-static bool mentions_tools(hl_str template_text) {
-    hl_template *t;
-    if (template_text.len == 0 || hl_template_parse("", template_text, &t, NULL) < 0) return false;
-    bool mentions = hl_template_mentions(t, "tools");
-    hl_template_destroy(t);
-    return mentions;
-}
-
 static void fill_capabilities(const hl__loaded *l, hl_model_info *info) {
     info->can_embed = family_u32(l->gguf, info->family, "pooling_type") != 0;
     info->can_complete = !info->can_embed;
-    info->can_think = hl_thinking_tags_find(info->template_text) != NULL;
-    info->can_use_tools = mentions_tools(info->template_text);
 }
 
 static uint32_t vocabulary_size(const hl_gguf *g, hl_str family) {
@@ -226,7 +191,7 @@ static uint32_t vocabulary_size(const hl_gguf *g, hl_str family) {
 static void fill_numbers(const hl__loaded *l, hl_model_info *info) {
     const hl_gguf *g = l->gguf;
     struct stat s;
-    info->n_parameters = count_parameters(g);
+    info->n_parameters = hl_gguf_n_parameters(g);
     info->file_bytes = stat(l->path, &s) == 0 ? (uint64_t)s.st_size : 0;
     info->ctx_train = family_u32(g, info->family, "context_length");
     info->n_embd = family_u32(g, info->family, "embedding_length");
@@ -237,15 +202,12 @@ static void fill_numbers(const hl__loaded *l, hl_model_info *info) {
 static void fill_texts(const hl__loaded *l, hl_model_info *info) {
     const hl_gguf *g = l->gguf;
     char parameters[16];
-    hl__parameters_text(count_parameters(g), parameters);
-    hl_str license = text_of(g, "general.license");
+    hl_parameters_text(hl_gguf_n_parameters(g), parameters);
     info->name = hl_arena_str(info->arena, hl_str_from(l->name));
     info->path = hl_arena_str(info->arena, hl_str_from(l->path));
     info->family = hl_arena_str(info->arena, text_of(g, "general.architecture"));
-    info->quantization = hl_arena_str(info->arena, hl_str_from(quantization_name(g)));
+    info->quantization = hl_arena_str(info->arena, hl_str_from(hl_gguf_quantization(g)));
     info->parameters_text = hl_arena_str(info->arena, hl_str_from(parameters));
-    info->template_text = hl_arena_str(info->arena, text_of(g, "tokenizer.chat_template"));
-    info->license = hl_arena_str(info->arena, license);
 }
 
 static hl_status fill(const hl__loaded *l, bool verbose, hl_model_info *info, hl_error *err) {
@@ -262,9 +224,28 @@ static hl_status fill(const hl__loaded *l, bool verbose, hl_model_info *info, hl
     return fill_tensors(l->gguf, info->tensors, err);
 }
 
-hl_status hl__show(const hl__loaded *l, bool verbose, hl_model_info *ret, hl_error *err) {
+/* What stands over the file. */
+static hl_status fill_from_package(const hl_package *p, hl_model_info *info, hl_error *err) {
+    info->template_text = hl_arena_str(info->arena, p->template_text);
+    info->license = hl_arena_str(info->arena, p->license);
+    info->system = hl_arena_str(info->arena, p->system);
+    if (hl_arena_status(info->arena) < 0) return no_memory(err);
+    info->options = p->options;
+    info->options.stop = NULL; /* the package's; its parameters have them */
+    info->options.n_stop = 0;
+    /* An adapter cannot be applied yet, and its model is not the one without it. */
+    if (p->adapter_path.len > 0) info->can_complete = info->can_embed = false;
+    info->can_use_tools = info->can_complete && p->can_use_tools;
+    info->can_think = info->can_complete && p->tags != NULL;
+    info->can_insert = info->can_complete && p->can_insert;
+    return HL_OK;
+}
+
+hl_status hl__show(const hl__loaded *l, const hl_package *p, bool verbose, hl_model_info *ret,
+                   hl_error *err) {
     hl_model_info info = {0};
     hl_status st = fill(l, verbose, &info, err);
+    if (st >= 0) st = fill_from_package(p, &info, err);
     if (st < 0)
         hl_model_info_deinit(&info);
     else
@@ -277,4 +258,17 @@ void hl_model_info_deinit(hl_model_info *info) {
     json_object_put(info->tensors);
     hl_arena_destroy(info->arena);
     *info = (hl_model_info){0};
+}
+
+hl_status hl__show_metadata(const char *path, struct json_object **ret, hl_error *err) {
+    hl_gguf *g;
+    HL_TRY(hl_gguf_open(path, &g, err));
+    struct json_object *o = json_object_new_object();
+    hl_status st = o ? fill_metadata(g, false, hl_gguf_n_parameters(g), o, err) : no_memory(err);
+    hl_gguf_close(g);
+    if (st < 0)
+        json_object_put(o);
+    else
+        *ret = o;
+    return st;
 }

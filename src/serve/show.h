@@ -1,12 +1,35 @@
-/* serve/show.h — what a model's file says of itself, for `show`.   Threads: any. */
+/* serve/show.h
+ *
+ * What a model's file says of itself, for `show` and for what may be asked of the model.
+ *
+ * Ownership: a description borrows nothing from the file.   Threads: any.
+ */
 #pragma once
 
-#include "serve/client.h"
+#include "base/arena.h"
+#include "config/options.h"
 #include "serve/load.h"
+#include "serve/package.h"
 
-/* *ret borrows nothing from l. */
-hl_status hl__show(const hl__loaded *l, bool verbose, hl_model_info *ret,
+typedef struct hl_model_info {
+    hl_str name, path;
+    hl_str family, quantization, parameters_text; /* "llama", "Q4_K_M", "23.08M" */
+    uint64_t n_parameters, file_bytes;
+    uint32_t ctx_train, n_embd, n_layers, n_vocab; /* 0: the file does not say */
+    bool can_complete, can_think, can_use_tools, can_embed;
+    bool can_insert;
+    hl_str template_text, license, system; /* empty: none */
+    hl_options options;                    /* the model's own parameters */
+    struct json_object *metadata;          /* owned: as model_info of Ollama's /api/show */
+    struct json_object *tensors;           /* owned: array of {name, type, shape} */
+    hl_arena *arena;                       /* owned: the texts */
+} hl_model_info;
+
+void hl_model_info_deinit(hl_model_info *info);
+
+/* *ret borrows nothing from l and p.  verbose: with the arrays of the metadata, which may be
+ * long. */
+hl_status hl__show(const hl__loaded *l, const hl_package *p, bool verbose, hl_model_info *ret,
                    hl_error *err) HL_NODISCARD;
-
-/* "8B", "1.2B", "23.08M", "12K" as Ollama writes counts of parameters. */
-void hl__parameters_text(uint64_t n, char out[16]);
+/* The metadata of any GGUF file, an object that is the caller's. */
+hl_status hl__show_metadata(const char *path, struct json_object **ret, hl_error *err) HL_NODISCARD;

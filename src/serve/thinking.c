@@ -49,12 +49,11 @@ static bool is_partial(hl_str s, hl_str tag) {
     return s.len < tag.len && hl_str_starts(tag, s);
 }
 
-/* How many bytes at the end of s may turn out to be white space before, or the start of, the tag.
- */
+/* How many bytes at the end of s may turn out to be the start of the tag. */
 static size_t uncertain_tail(hl_str s, hl_str tag) {
     size_t tail = s.len < tag.len ? s.len : tag.len - 1;
     while (tail > 0 && !hl_str_starts(tag, hl_str_slice(s, s.len - tail, s.len))) tail--;
-    return s.len - without_trailing(hl_str_slice(s, 0, s.len - tail)).len;
+    return tail;
 }
 
 static void drop_to(hl_thinking *t, hl_str rest) {
@@ -92,7 +91,7 @@ static bool step_inside(hl_thinking *t, hl_buf *thinking) {
     hl_str held = hl_buf_str(&t->held);
     size_t at = hl_str_find(held, t->tags->close, 0);
     if (at != SIZE_MAX) {
-        hl_buf_append_str(thinking, without_trailing(hl_str_slice(held, 0, at)));
+        hl_buf_append_str(thinking, hl_str_slice(held, 0, at));
         hl_buf_consume(&t->held, at + t->tags->close.len);
         t->state = HL_THINKING_CLOSED;
         return true;
@@ -142,20 +141,25 @@ void hl_thinking_mark(hl_thinking *t, bool opening, hl_buf *thinking) {
     } else if (!opening && (t->state == HL_THINKING_OPENED || t->state == HL_THINKING_INSIDE)) {
         hl_str held = hl_buf_str(&t->held);
         if (t->state == HL_THINKING_OPENED) held = without_leading(held);
-        hl_buf_append_str(thinking, without_trailing(held));
+        hl_buf_append_str(thinking, held);
         hl_buf_reset(&t->held);
         t->state = HL_THINKING_CLOSED;
     }
+}
+
+void hl_thinking_leave(hl_thinking *t, hl_buf *answer) {
+    if (t->state != HL_THINKING_START && t->state != HL_THINKING_CLOSED) return;
+    if (t->state == HL_THINKING_START) hl_buf_append_str(answer, hl_buf_str(&t->held));
+    hl_buf_reset(&t->held);
+    t->state = HL_THINKING_ANSWER;
 }
 
 void hl_thinking_finish(hl_thinking *t, hl_buf *thinking, hl_buf *answer) {
     hl_str held = hl_buf_str(&t->held);
     switch (t->state) {
     case HL_THINKING_START: hl_buf_append_str(answer, held); break;
-    case HL_THINKING_OPENED:
-        hl_buf_append_str(thinking, without_trailing(without_leading(held)));
-        break;
-    case HL_THINKING_INSIDE: hl_buf_append_str(thinking, without_trailing(held)); break;
+    case HL_THINKING_OPENED: hl_buf_append_str(thinking, without_leading(held)); break;
+    case HL_THINKING_INSIDE: hl_buf_append_str(thinking, held); break;
     case HL_THINKING_CLOSED:
     case HL_THINKING_ANSWER: break;
     }

@@ -3,7 +3,7 @@
  * Tells a model's reasoning from its answer while the text streams.  Models put the reasoning
  * between two tags at the start of an answer ("<think>…</think>"); which tags, their
  * template says.  Many templates end the prompt with the opening tag: then the
- * answer starts inside.  White space around the tags belongs to neither part.
+ * answer starts inside.  White space behind a tag belongs to neither part.
  *
  * What this does not do: look for tags further on.  Once the answer has begun, a tag is text.
  *
@@ -34,7 +34,7 @@ typedef enum hl_thinking_state {
 typedef struct hl_thinking {
     const hl_thinking_tags *tags;
     hl_thinking_state state;
-    hl_buf held; /* what may be a tag's beginning, or white space before one */
+    hl_buf held; /* what may be a tag's beginning, or white space behind one */
 } hl_thinking;
 
 /* tags NULL: all text is answer.  open: the prompt ended inside. */
@@ -45,5 +45,7 @@ void hl_thinking_deinit(hl_thinking *t);
 void hl_thinking_push(hl_thinking *t, hl_str text, hl_buf *thinking, hl_buf *answer);
 /* A tag that is a control token, which leaves no text. */
 void hl_thinking_mark(hl_thinking *t, bool opening, hl_buf *thinking);
+/* What comes next belongs to an answer: no reasoning begins any more.  Within it, nothing. */
+void hl_thinking_leave(hl_thinking *t, hl_buf *answer);
 /* The end of the text. */
 void hl_thinking_finish(hl_thinking *t, hl_buf *thinking, hl_buf *answer);

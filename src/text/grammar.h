@@ -46,6 +46,15 @@ hl_status hl_grammar_json(const hl_grammar_thinking *thinking, hl_grammar **ret,
 /* schema is only read; `true` or an object. */
 hl_status hl_grammar_schema(struct json_object *schema, const hl_grammar_thinking *thinking,
                             hl_grammar **ret, hl_error *err) HL_NODISCARD;
+/* One of n texts: `before`, a value of the schema, `after`.  A control token in these is the byte
+ * FF and its name. */
+typedef struct hl_grammar_frame {
+    hl_str before, after;
+    struct json_object *schema; /* its references point into itself */
+} hl_grammar_frame;
+hl_status hl_grammar_framed(const hl_grammar_frame *frames, size_t n,
+                            const hl_grammar_thinking *thinking, hl_grammar **ret,
+                            hl_error *err) HL_NODISCARD;
 /* The rule `root` of a grammar in GBNF. */
 hl_status hl_grammar_gbnf(hl_str text, const hl_grammar_thinking *thinking, hl_grammar **ret,
                           hl_error *err) HL_NODISCARD;

@@ -21,10 +21,10 @@ typedef struct task {
 } task;
 
 typedef struct compiler {
-    hl__schema s;    /* first */
-    task *tasks;     /* [n_tasks] made and waiting */
-    uint32_t *table; /* [TABLE] by schema: a task's number and 1 */
-    uint32_t n_tasks, n_bodies;
+    hl__schema s;                       /* first */
+    task *tasks;                        /* [n_tasks] made and waiting */
+    uint32_t *table;                    /* [TABLE] by schema: a task's number and 1 */
+    uint32_t n_tasks, n_made, n_bodies; /* n_made: tasks whose bodies are there */
 } compiler;
 
 enum { TABLE = 64 * 1024 };
@@ -736,8 +736,8 @@ static hl_status emit_body(hl__schema *s, uint32_t from, uint32_t to, struct jso
 
 static hl_status emit_tasks(compiler *c) {
     hl__nfa *b = c->s.b;
-    for (uint32_t i = 0; i < c->n_tasks && hl__nfa_ok(b); i++) {
-        task t = c->tasks[i];
+    while (c->n_made < c->n_tasks && hl__nfa_ok(b)) {
+        task t = c->tasks[c->n_made++];
         hl_buf_reset(&c->s.path);
         hl_buf_append_str(&c->s.path, t.path);
         HL_TRY(emit_body(&c->s, b->rules[t.rule].start, b->rules[t.rule].end, t.schema, 0));
@@ -745,30 +745,54 @@ static hl_status emit_tasks(compiler *c) {
     return hl_buf_status(&c->s.path, "the schema's path", c->s.err);
 }
 
-static hl_status compile(compiler *c, const hl_grammar_thinking *thinking, hl_grammar **ret) {
-    uint32_t root;
-    HL_ASSERT(ret && !c->tasks);
+static hl_status emit_root(compiler *c, struct json_object *schema, uint32_t *ret) {
+    c->s.root = schema;
+    hl_buf_reset(&c->s.path);
+    hl_buf_append_char(&c->s.path, '#');
+    HL_TRY(rule_of(&c->s, schema, ret));
+    return emit_tasks(c);
+}
+
+/* A rule with one path for each frame. */
+static hl_status emit_frames(compiler *c, const hl_grammar_frame *frames, size_t n, uint32_t *ret) {
+    hl__nfa *b = c->s.b;
+    uint32_t root = hl__nfa_rule_new(b);
+    for (size_t i = 0; i < n && hl__nfa_ok(b); i++) {
+        uint32_t value, from = hl__nfa_state(b), to = hl__nfa_state(b);
+        HL_TRY(emit_root(c, frames[i].schema, &value));
+        if (!hl__nfa_ok(b)) break;
+        hl__nfa_text(b, b->rules[root].start, from, frames[i].before);
+        hl__nfa_call(b, from, to, value);
+        hl__nfa_text(b, to, b->rules[root].end, frames[i].after);
+    }
+    *ret = root;
+    return HL_OK;
+}
+
+static hl_status compile(compiler *c, const hl_grammar_frame *frames, size_t n,
+                         const hl_grammar_thinking *thinking, hl_grammar **ret) {
+    bool bare = n == 1 && frames[0].before.len == 0 && frames[0].after.len == 0;
+    uint32_t root = 0;
+    HL_ASSERT(ret && n > 0 && !c->tasks);
     c->tasks = hl_calloc(TASKS_MAX, sizeof *c->tasks);
     c->table = hl_calloc(TABLE, sizeof *c->table);
     c->s.merged = hl_calloc(HL__MERGED_MAX, sizeof *c->s.merged);
     if (!c->tasks || !c->table || !c->s.merged)
         return hl_fail(c->s.err, HL_ENOMEM, "grammar", "no memory for a schema");
-    hl_buf_append_char(&c->s.path, '#');
-    HL_TRY(rule_of(&c->s, c->s.root, &root));
-    HL_TRY(emit_tasks(c));
+    HL_TRY(bare ? emit_root(c, frames[0].schema, &root) : emit_frames(c, frames, n, &root));
     hl_status st = hl__nfa_finish(c->s.b, hl__nfa_thinking(c->s.b, thinking, root), ret, c->s.err);
     if (st < 0) hl_error_prefix(c->s.err, "JSON schema");
     return st;
 }
 
-hl_status hl_grammar_schema(struct json_object *schema, const hl_grammar_thinking *thinking,
-                            hl_grammar **ret, hl_error *err) {
+hl_status hl_grammar_framed(const hl_grammar_frame *frames, size_t n,
+                            const hl_grammar_thinking *thinking, hl_grammar **ret, hl_error *err) {
     hl__nfa b;
     hl_error ignored;
-    compiler c = {.s = {.b = &b, .root = schema, .err = err ? err : &ignored}};
+    compiler c = {.s = {.b = &b, .err = err ? err : &ignored}};
     HL_TRY(hl__nfa_init(&b, HL_JSON_DEPTH_MAX - 2, c.s.err));
     hl_buf_init(&c.s.path, PATH_MAX_BYTES);
-    hl_status st = compile(&c, thinking, ret);
+    hl_status st = compile(&c, frames, n, thinking, ret);
     for (uint32_t i = 0; i < c.s.n_merged; i++) json_object_put(c.s.merged[i]);
     hl_free(c.s.merged);
     hl_free(c.tasks);
@@ -776,4 +800,10 @@ hl_status hl_grammar_schema(struct json_object *schema, const hl_grammar_thinkin
     hl_buf_deinit(&c.s.path);
     hl__nfa_deinit(&b);
     return st;
+}
+
+hl_status hl_grammar_schema(struct json_object *schema, const hl_grammar_thinking *thinking,
+                            hl_grammar **ret, hl_error *err) {
+    hl_grammar_frame frame = {.schema = schema};
+    return hl_grammar_framed(&frame, 1, thinking, ret, err);
 }

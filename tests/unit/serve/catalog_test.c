@@ -1,25 +1,26 @@
 #include "serve/catalog.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "stored_model.h"
+
+#include <fcntl.h>
+#include <strings.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-
+static stored own; /* the catalog's store */
 static hl_catalog *catalog;
 static hl_error err;
 
 static int set_up(void **state) {
     (void)state;
-    return hl_catalog_open(&catalog, &err) < 0;
+    stored_init(&own);
+    hl_catalog_config config = {.models_dir = own.dir};
+    return hl_catalog_open(&config, &catalog, &err) < 0;
 }
 
 static int tear_down(void **state) {
     (void)state;
     hl_catalog_close(catalog);
+    stored_deinit(&own);
     return 0;
 }
 
@@ -73,7 +74,7 @@ static void details_have_arrays(void **state) {
     const hl_catalog_entry *e;
     hl_model_info info;
     assert_int_equal(hl_catalog_find(catalog, HL_STR("tiny"), &e, &err), HL_OK);
-    assert_int_equal(hl_catalog_details(e, &info, &err), HL_OK);
+    assert_int_equal(hl_catalog_details(e, true, &info, &err), HL_OK);
     assert_null(json_object_object_get(e->info.metadata, "tokenizer.ggml.tokens"));
     assert_non_null(json_object_object_get(info.metadata, "tokenizer.ggml.tokens"));
     hl_model_info_deinit(&info);
@@ -101,6 +102,98 @@ static void changes_are_seen(void **state) {
     assert_int_equal(hl_catalog_find(catalog, HL_STR("broken"), &e, &err), HL_ENOTFOUND);
 }
 
+/* The store's model goes before the one that ships; each keeps its own id. */
+static void the_store_comes_first(void **state) {
+    (void)state;
+    const hl_catalog_entry *e, *list[16];
+    (void)stored_make(&own, "Tiny", NULL, 1);
+    hl_manifest m = stored_manifest(&own, "tiny");
+    assert_int_equal(hl_catalog_find(catalog, HL_STR("tiny"), &e, &err), HL_OK);
+    assert_true(e->stored);
+    assert_string_equal(e->name, "Tiny:latest");
+    assert_string_equal(e->digest, hl_digest_hex(&m.digest));
+    assert_int_equal(e->bytes, hl_manifest_bytes(&m));
+    hl_manifest_deinit(&m);
+    hl_name from = stored_name("tiny"), to = stored_name("me/copy");
+    stored_ok(&own, hl_store_copy(own.store, &from, &to, &own.err));
+    const hl_catalog_entry *copy;
+    assert_int_equal(hl_catalog_find(catalog, HL_STR("me/copy"), &copy, &err), HL_OK);
+    assert_string_equal(copy->path, e->path); /* one runner for both */
+    assert_string_equal(copy->space, "me");
+    size_t n = hl_catalog_list(catalog, list, 16), n_tiny = 0;
+    for (size_t i = 0; i < n; i++) n_tiny += strcasecmp(list[i]->name, "tiny:latest") == 0;
+    assert_int_equal(n_tiny, 1);
+    stored_ok(&own, hl_store_delete(own.store, &from, &own.err));
+    stored_ok(&own, hl_store_delete(own.store, &to, &own.err));
+    assert_int_equal(hl_catalog_find(catalog, HL_STR("me/copy"), &e, &err), HL_ENOTFOUND);
+    assert_int_equal(hl_catalog_find(catalog, HL_STR("tiny"), &e, &err), HL_OK);
+    assert_false(e->stored);
+}
+
+/* A model that was made again under its name is another one. */
+static void a_model_may_be_replaced(void **state) {
+    (void)state;
+    const hl_catalog_entry *e;
+    char digest[65];
+    (void)stored_make(&own, "again", NULL, 1);
+    assert_int_equal(hl_catalog_find(catalog, HL_STR("again"), &e, &err), HL_OK);
+    memcpy(digest, e->digest, sizeof digest);
+    (void)stored_make(&own, "again", NULL, 2);
+    assert_int_equal(hl_catalog_find(catalog, HL_STR("again"), &e, &err), HL_OK);
+    assert_string_not_equal(e->digest, digest);
+    hl_name n = stored_name("again");
+    stored_ok(&own, hl_store_delete(own.store, &n, &own.err));
+}
+
+static void a_model_without_its_weights_is_none(void **state) {
+    (void)state;
+    const hl_catalog_entry *e, *list[16];
+    hl_digest d = stored_make(&own, "lost", NULL, 99);
+    char blob[HL_STORE_PATH_MAX];
+    assert_int_equal(hl_catalog_find(catalog, HL_STR("lost"), &e, &err), HL_OK);
+    assert_true(hl_store_blob_path(own.store, &d, blob) && unlink(blob) == 0);
+    assert_int_equal(hl_catalog_find(catalog, HL_STR("lost"), &e, &err), HL_EIO);
+    assert_non_null(strstr(err.text, "model 'lost:latest'"));
+    size_t n = hl_catalog_list(catalog, list, 16);
+    for (size_t i = 0; i < n; i++) assert_string_not_equal(list[i]->name, "lost:latest");
+    hl_name name = stored_name("lost");
+    stored_ok(&own, hl_store_delete(own.store, &name, &own.err));
+}
+
+static void a_start_may_prune(void **state) {
+    (void)state;
+    char blob[HL_STORE_PATH_MAX];
+    struct timespec old[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+    hl_catalog *c;
+    hl_digest d = stored_blob(&own, HL_DTYPE_Q8_0, NULL, 77);
+    assert_true(hl_store_blob_path(own.store, &d, blob));
+    assert_int_equal(utimensat(AT_FDCWD, blob, old, 0), 0);
+    for (int prune = 0; prune < 2; prune++) {
+        hl_catalog_config config = {.models_dir = own.dir, .prune = prune};
+        assert_int_equal(hl_catalog_open(&config, &c, &err), HL_OK);
+        hl_catalog_close(c);
+        assert_int_equal(hl_store_blob_path(own.store, &d, blob), !prune);
+    }
+}
+
+static void paths_are_names_for_the_owner(void **state) {
+    (void)state;
+    char path[96];
+    hl_catalog *c;
+    const hl_catalog_entry *e;
+    hl_catalog_config config = {.models_dir = own.dir, .allow_paths = true};
+    (void)snprintf(path, sizeof path, "%s/x.gguf", own.dir);
+    stored_write_gguf(path, HL_DTYPE_Q8_0, NULL, 1);
+    assert_int_equal(hl_catalog_find(catalog, hl_str_from(path), &e, &err), HL_EINVAL);
+    assert_int_equal(hl_catalog_open(&config, &c, &err), HL_OK);
+    assert_int_equal(hl_catalog_find(c, hl_str_from(path), &e, &err), HL_OK);
+    assert_string_equal(e->path, path);
+    assert_int_equal(hl_catalog_find(c, HL_STR("tiny"), &e, &err), HL_OK);
+    assert_true(hl_catalog_find(c, HL_STR("/nonexistent/x.gguf"), &e, &err) < 0);
+    hl_catalog_close(c);
+    assert_int_equal(unlink(path), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_find_one_entry),
@@ -108,6 +201,11 @@ int main(void) {
         cmocka_unit_test(the_list_has_each_model_once),
         cmocka_unit_test(details_have_arrays),
         cmocka_unit_test(changes_are_seen),
+        cmocka_unit_test(the_store_comes_first),
+        cmocka_unit_test(a_model_may_be_replaced),
+        cmocka_unit_test(a_model_without_its_weights_is_none),
+        cmocka_unit_test(a_start_may_prune),
+        cmocka_unit_test(paths_are_names_for_the_owner),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

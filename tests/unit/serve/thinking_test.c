@@ -33,14 +33,14 @@ static void expect(const char *text, bool open, const char *want_thinking,
 static void reasoning_is_told_from_the_answer(void **state) {
     (void)state;
     expect("<think>a</think>b", false, "a", "b");
-    expect("\n <think>\n a b \n</think>\n\n c\n", false, "a b", "c\n");
+    expect("\n <think>\n a b \n</think>\n\n c\n", false, "a b \n", "c\n");
     expect("<think>\n\n</think>\n\nhi", false, "", "hi");
     expect("<think></think>", false, "", "");
 }
 
 static void a_prompt_may_end_inside(void **state) {
     (void)state;
-    expect("2 + 2 = 4.\n</think>\n\n4", true, "2 + 2 = 4.", "4");
+    expect("2 + 2 = 4.\n</think>\n\n4", true, "2 + 2 = 4.\n", "4");
     expect("<think>\nx</think>y", true, "x", "y");
     expect("</think>y", true, "", "y");
 }
@@ -66,7 +66,7 @@ static void an_unfinished_thought_stays_a_thought(void **state) {
     (void)state;
     expect("<think>half a thou", false, "half a thou", "");
     expect("half </thin", true, "half </thin", "");
-    expect("half\n\n", true, "half", "");
+    expect("half\n\n", true, "half\n\n", "");
     expect("< / </ </t </think", true, "< / </ </t </think", "");
 }
 
@@ -103,7 +103,7 @@ static void control_tokens_mark_the_borders(void **state) {
     hl_thinking_mark(&t, true, &thinking); /* too late */
     hl_thinking_push(&t, HL_STR(" there"), &thinking, &answer);
     hl_thinking_finish(&t, &thinking, &answer);
-    assert_string_equal(thinking.ptr, "why");
+    assert_string_equal(thinking.ptr, "why ");
     assert_string_equal(answer.ptr, "so there");
     hl_thinking_deinit(&t);
 }
