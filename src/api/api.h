@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "config/settings.h"
 #include "http/server.h"
 #include "serve/hub.h"
 
@@ -15,11 +16,24 @@
 #define HL_API_OLLAMA_VERSION "0.33.0"
 
 typedef struct hl_api hl_api;
+struct hl_gate; /* serve/gate.h */
 
-hl_status hl_api_create(hl_hub *hub, hl_api **ret, hl_error *err) HL_NODISCARD;
+typedef struct hl_api_config {
+    hl_hub *hub;
+    const hl_settings *settings;
+    struct hl_gate *gate; /* who may come, by key; NULL: everybody */
+    bool allow_paths;     /* models may be named by files' paths: the user's own process asks */
+    bool loopback_only;   /* nothing listens beyond this machine */
+} hl_api_config;
+
+/* What the configuration points to is borrowed until destroy. */
+hl_status hl_api_create(const hl_api_config *config, hl_api **ret, hl_error *err) HL_NODISCARD;
 /* After the HTTP server and the hub have been closed; NULL is fine. */
 void hl_api_destroy(hl_api *a);
 
-/* For hl_http_config; arg is the hl_api. */
+/* For hl_http_config; arg is the hl_api.  head: of a request that is refused, the answer; of an
+ * upload, where it goes. */
+hl_http_sink *hl_api_head(void *arg, hl_http_exchange *x);
 void hl_api_handle(void *arg, hl_http_exchange *x);
+void hl_api_done(void *arg, hl_http_exchange *x);
 size_t hl_api_body_max(void *arg, const char *method, const char *path);

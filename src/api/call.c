@@ -1,75 +1,150 @@
 #include "api/call.h"
 
-#include "api/logprobs.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "config/duration.h"
 
-enum { ARENA_BYTES_MAX = 64 << 20, NS_PER_S = 1000000000, ID_NUMBERS = 999 };
+enum { ARENA_BYTES_MAX = 64 << 20, NS_PER_S = 1000000000, ID_NUMBERS = 999, CTX_MIN = 256 };
 
-static void drop(hl__call *c) {
+/* -- life -------------------------------------------------------------------------------------- */
+
+static void drop_choice(hl__choice *ch) {
+    hl_buf_deinit(&ch->answer);
+    hl_buf_deinit(&ch->thinking);
+    hl_buf_deinit(&ch->logprobs);
+    hl_tokens_deinit(&ch->tokens);
+    json_object_put(ch->json);
+}
+
+void hl__call_drop(hl__call *c) {
+    if (c->voice->drop_state && c->state) c->voice->drop_state(c->state);
+    for (uint32_t i = 0; c->choices && i < c->n_choices; i++) drop_choice(&c->choices[i]);
     json_object_put(c->body.o);
-    hl_package_drop(c->job.package);
+    hl_package_drop(c->package);
     hl_arena_destroy(c->arena);
-    hl_buf_deinit(&c->answer);
-    hl_buf_deinit(&c->thinking);
-    hl_buf_deinit(&c->logprobs);
-    hl_tokens_deinit(&c->tokens);
+    pthread_mutex_destroy(&c->lock);
     hl_free(c);
 }
 
-static hl_status make(const hl__visit *v, const hl__voice *voice, const char *type, hl__call **ret,
-                      hl_error *err) {
-    hl__call *c = hl_calloc(1, sizeof *c);
-    if (!c) return hl_fail(err, HL_ENOMEM, "api", "no memory for the request");
-    c->visit = *v;
-    c->voice = voice;
-    c->job.req.id = c->visit.req_id;
-    c->arena = hl_arena_create(ARENA_BYTES_MAX);
-    c->created_s = hl_clock_wall_ns() / NS_PER_S;
-    c->number = (unsigned)(hl_clock_ns() / 1000 % ID_NUMBERS);
-    hl_options_init(&c->job.req.options);
-    hl_status st = c->arena ? HL_OK : hl_fail(err, HL_ENOMEM, "api", "no memory for the request");
-    if (st >= 0) st = hl__body_parse(hl_http_body(v->x), v->openai, type, &c->body, err);
-    if (st < 0)
-        drop(c);
-    else
-        *ret = c;
-    return st;
+static hl_status no_memory(hl_error *err) {
+    return hl_fail(err, HL_ENOMEM, "api", "no memory for the request");
 }
 
-void hl__call_make(const hl__visit *v, const hl__voice *voice, const char *type, hl__call **ret) {
+static hl__call *create(const hl__visit *v, const hl__voice *voice) {
+    hl__call *c = hl_calloc(1, sizeof *c);
+    if (!c) return NULL;
+    pthread_mutex_init(&c->lock, NULL);
+    HL_ASSERT(voice->type && voice->read);
+    c->visit = *v;
+    c->voice = voice;
+    c->arena = hl_arena_create(ARENA_BYTES_MAX);
+    c->n_choices = 1;
+    c->created_s = hl_clock_wall_ns() / NS_PER_S;
+    hl_rng_init(&c->ids, hl_rng_entropy());
+    c->number = (unsigned)hl_rng_below(&c->ids, ID_NUMBERS);
+    c->req.id = c->visit.req_id;
+    hl_options_init(&c->req.options);
+    if (c->arena) return c;
+    hl__call_drop(c);
+    return NULL;
+}
+
+hl_status hl__call_read(const hl__visit *v, hl_str body, const hl__voice *voice, hl__call **ret,
+                        hl_error *err) {
+    hl__call *c = create(v, voice);
+    if (!c) return no_memory(err);
+    hl_status st = hl__body_parse(body, v->dialect, voice->type, &c->body, err);
+    if (st >= 0) st = voice->read(c, err);
+    if (st < 0) {
+        hl__call_drop(c);
+        return st;
+    }
+    c->visit.was_read = true;
+    *ret = c;
+    return HL_OK;
+}
+
+hl__call *hl__call_make(const hl__visit *v, const hl__voice *voice) {
     hl_error err;
-    *ret = NULL;
-    if (make(v, voice, type, ret, &err) < 0) hl__answer_failure(v, &err);
+    hl__call *c = NULL;
+    if (hl__call_read(v, hl_http_body(v->x), voice, &c, &err) < 0) {
+        hl__answer_failure(v, &err);
+        return NULL;
+    }
+    c->req.cache_salt = hl__cache_salt(v);
+    return c;
 }
 
 void hl__call_refuse(hl__call *c, int status, const char *text) {
     hl__answer_error(&c->visit, status, hl_str_from(text));
-    drop(c);
+    hl__call_drop(c);
 }
 
 void hl__call_fail(hl__call *c, const hl_error *err) {
     hl__answer_failure(&c->visit, err);
-    drop(c);
+    hl__call_drop(c);
 }
 
-/* -- the request ------------------------------------------------------------------------------- */
+/* -- the model --------------------------------------------------------------------------------- */
 
-bool hl__call_find_model(hl__call *c, const hl_catalog_entry **ret) {
+/* What the request leaves open comes from the model.  A context below the least is the least. */
+static void complete_options(hl__call *c) {
+    hl_options *o = &c->req.options;
+    hl_options_merge(o, &c->package->options);
+    if (o->num_ctx > 0 && o->num_ctx < CTX_MIN) o->num_ctx = CTX_MIN;
+}
+
+const hl_catalog_entry *hl__call_find_model(hl__call *c) {
+    HL_ASSERT(!c->package && c->visit.was_read);
+    const hl_catalog_entry *e;
     hl_error err;
-    hl_status st = hl_catalog_find(c->visit.api->catalog, c->model, ret, &err);
+    hl_status st = hl_catalog_find(c->visit.api->catalog, c->model, &e, &err);
     if (st >= 0) {
-        c->job.package = hl_package_keep((*ret)->package);
-        c->job.req.model = hl_str_from(c->job.package->name);
-        return true;
+        c->package = hl_package_keep(e->package);
+        c->req.model = hl_str_from(c->package->name);
+        complete_options(c);
+        return e;
     }
     if (st == HL_ENOTFOUND) {
         (void)hl_fail(&err, st, "api", "model '%.*s' not found",
                       HL_STR_ARG(hl_str_slice(c->model, 0, 200)));
     }
     hl__call_fail(c, &err);
-    return false;
+    return NULL;
 }
+
+/* "images", "audio", or NULL. */
+static const char *media(const hl__call *c) {
+    for (size_t i = 0; i < c->req.n_messages; i++)
+        for (size_t k = 0; k < c->req.messages[i].n_parts; k++) {
+            hl_part_kind kind = c->req.messages[i].parts[k].kind;
+            if (kind != HL_PART_TEXT) return kind == HL_PART_IMAGE ? "images" : "audio";
+        }
+    return c->has_media ? "images" : NULL;
+}
+
+hl_status hl__call_check_model(const hl__call *c, const hl_model_info *info, const char *verb,
+                               hl_error *err) {
+    hl_str asked = hl_str_slice(c->model, 0, 200);
+    if (!info->can_complete)
+        return hl_fail(err, HL_EINVAL, "api", "\"%.*s\" does not support %s", HL_STR_ARG(asked),
+                       verb);
+    if (c->req.think > HL_THINK_OFF && !info->can_think)
+        return hl_fail(err, HL_EINVAL, "api", "\"%.*s\" does not support thinking",
+                       HL_STR_ARG(asked));
+    if (c->req.tools && !info->can_use_tools)
+        return hl_fail(err, HL_EINVAL, "api",
+                       "registry.ollama.ai/library/%s does not support tools", c->package->name);
+    if (c->req.suffix.len > 0 && !info->can_insert)
+        return hl_fail(err, HL_EINVAL, "api",
+                       "registry.ollama.ai/library/%s does not support insert", c->package->name);
+    if (media(c))
+        return hl_fail(err, HL_EINVAL, "api", "\"%.*s\" does not support %s", HL_STR_ARG(asked),
+                       media(c));
+    return HL_OK;
+}
+
+/* -- reading ----------------------------------------------------------------------------------- */
 
 hl_status hl__call_read_logprobs(hl__call *c, hl_error *err) {
     bool logprobs = false, has;
@@ -78,150 +153,41 @@ hl_status hl__call_read_logprobs(hl__call *c, hl_error *err) {
     HL_TRY(hl__field_number(&c->body, "top_logprobs", &top, &has, err));
     if (!(top >= 0 && top <= 20))
         return hl_fail(err, HL_EINVAL, "api", "top_logprobs must be between 0 and 20");
-    c->job.req.options.logprobs = logprobs;
-    c->job.req.options.n_logprobs = logprobs ? (uint32_t)top : 0;
+    c->req.options.logprobs = logprobs;
+    c->req.options.n_logprobs = logprobs ? (uint32_t)top : 0;
     return HL_OK;
+}
+
+/* truncate and shift are on unless the request switches them off. */
+static hl_status read_limits(hl__call *c, hl_error *err) {
+    bool truncate = true, shift = true;
+    HL_TRY(hl__field_bool(&c->body, "truncate", &truncate, err));
+    HL_TRY(hl__field_bool(&c->body, "shift", &shift, err));
+    c->req.no_truncate = !truncate;
+    c->req.no_shift = !shift;
+    return HL_OK;
+}
+
+hl_status hl__call_read_grammar(hl__call *c, struct json_object *options, hl_error *err) {
+    HL_TRY(hl__field_str(&c->body, "grammar", &c->req.grammar_text, err));
+    hl__fields f = {options, "options"};
+    if (options) HL_TRY(hl__field_str(&f, "grammar", &c->req.grammar_text, err));
+    if (c->req.grammar_text.len == 0 || c->req.format == HL_FORMAT_TEXT) return HL_OK;
+    return hl_fail(err, HL_EINVAL, "api", "an answer cannot have both a grammar and a format");
 }
 
 hl_status hl__call_read_common(hl__call *c, hl_error *err) {
     struct json_object *options;
+    c->stream = true;
     HL_TRY(hl__field_str(&c->body, "model", &c->model, err));
     HL_TRY(hl__field_bool(&c->body, "stream", &c->stream, err));
     HL_TRY(hl__field_object(&c->body, "options", &options, err));
-    HL_TRY(hl__read_keep_alive(hl__field(&c->body, "keep_alive"), &c->job.keep_ns, &c->job.set_keep,
-                               err));
-    HL_TRY(hl__read_think(hl__field(&c->body, "think"), &c->job.req.think, err));
+    HL_TRY(hl__read_keep_alive(hl__field(&c->body, "keep_alive"), &c->keep_ns, &c->set_keep, err));
+    HL_TRY(hl__read_think(hl__field(&c->body, "think"), &c->req.think, err));
+    HL_TRY(hl__field_bool(&c->body, "_debug_render_only", &c->render_only, err));
+    HL_TRY(read_limits(c, err));
     HL_TRY(hl__call_read_logprobs(c, err));
-    HL_TRY(hl__read_options(options, c->arena, &c->job.req.options, err));
-    return hl__read_format(hl__field(&c->body, "format"), &c->job.req, err);
-}
-
-hl_status hl__call_check_model(hl__call *c, const hl_model_info *info, const char *verb,
-                               hl_error *err) {
-    hl_str asked = hl_str_slice(c->model, 0, 200);
-    if (!info->can_complete)
-        return hl_fail(err, HL_EINVAL, "api", "\"%.*s\" does not support %s", HL_STR_ARG(asked),
-                       verb);
-    if (c->job.req.think > HL_THINK_OFF && !info->can_think)
-        return hl_fail(err, HL_EINVAL, "api", "\"%.*s\" does not support thinking",
-                       HL_STR_ARG(asked));
-    if (c->job.req.tools && !info->can_use_tools)
-        return hl_fail(err, HL_EINVAL, "api",
-                       "registry.ollama.ai/library/%s does not support tools", c->job.package->name);
-    return HL_OK;
-}
-
-/* -- the answer -------------------------------------------------------------------------------- */
-
-const char *hl__finish_text(hl_finish finish) {
-    return finish == HL_FINISH_LENGTH ? "length" : "stop";
-}
-
-static void begin_stream(hl__call *c) {
-    if (c->begun) return;
-    c->begun = true;
-    hl_http_begin(c->visit.x, 200, c->voice->stream_type);
-}
-
-static void take_text(hl__call *c, const hl_event *ev) {
-    hl_error err;
-    for (size_t i = 0; i < ev->n_tokens; i++)
-        if (hl_tokens_push(&c->tokens, ev->tokens[i], &err) < 0) break;
-    hl__logprobs_append(c->job.tokenizer, ev, &c->logprobs);
-    if (!c->stream) {
-        hl_buf_append_str(ev->channel == HL_CHANNEL_THINKING ? &c->thinking : &c->answer, ev->text);
-        return;
-    }
-    if (ev->text.len == 0 || c->deaf) return;
-    hl_buf piece;
-    hl_buf_init(&piece, 0);
-    begin_stream(c);
-    c->voice->piece(c, ev->channel, ev->text, &piece);
-    hl_buf_reset(&c->logprobs);
-    c->n_pieces++;
-    c->deaf = piece.failed < 0 || !c->voice->write(c->visit.x, hl_buf_str(&piece));
-    hl_buf_deinit(&piece);
-    if (c->deaf) hl_hub_cancel(c->visit.api->hub, &c->job);
-}
-
-static void finish_whole(hl__call *c, const hl_event *ev) {
-    hl_buf b;
-    hl_buf_init(&b, 0);
-    if (c->load)
-        c->voice->short_answer(c, "load", &b);
-    else
-        c->voice->whole(c, ev, &b);
-    if (c->answer.failed < 0 || c->thinking.failed < 0 || c->logprobs.failed < 0)
-        b.failed = HL_ENOMEM;
-    hl__answer_json(&c->visit, 200, &b);
-    hl_buf_deinit(&b);
-}
-
-static void fail_stream(hl__call *c, int status, hl_str text) {
-    hl_buf b;
-    hl_buf_init(&b, 0);
-    hl__append_error(&b, c->visit.openai, status, text);
-    c->voice->write(c->visit.x, hl_buf_str(&b));
-    hl_http_end(c->visit.x, true);
-    hl_buf_deinit(&b);
-}
-
-static void fail(hl__call *c, int status, hl_str text) {
-    if (c->begun)
-        fail_stream(c, status, text);
-    else
-        hl__answer_error(&c->visit, status, text);
-}
-
-static void finish(hl__call *c, const hl_event *ev) {
-    if (c->stream && !c->load) {
-        begin_stream(c);
-        c->voice->last(c, ev);
-        hl_http_end(c->visit.x, true);
-    } else {
-        finish_whole(c, ev);
-    }
-}
-
-/* On the model's thread.  A job is cancelled because its client has left, which hears nothing of
- * this any more, or because the program ends. */
-static void on_event(void *arg, const hl_event *ev) {
-    hl__call *c = arg;
-    if (ev->kind == HL_EVENT_TEXT) {
-        take_text(c, ev);
-        return;
-    }
-    if (ev->kind == HL_EVENT_FAILED)
-        fail(c, hl_status_http(ev->error.status), hl_str_from(ev->error.text));
-    else if (ev->finish == HL_FINISH_CANCELLED)
-        fail(c, 503, HL_STR("the server is shutting down"));
-    else
-        finish(c, ev);
-    drop(c);
-}
-
-static void on_leave(void *arg) {
-    hl__call *c = arg;
-    hl_hub_cancel(c->visit.api->hub, &c->job);
-}
-
-void hl__call_unload(hl__call *c) {
-    hl_buf b;
-    hl_buf_init(&b, 0);
-    hl_hub_unload(c->visit.api->hub, c->job.package->path);
-    c->voice->short_answer(c, "unload", &b);
-    hl__answer_json(&c->visit, 200, &b);
-    hl_buf_deinit(&b);
-    drop(c);
-}
-
-/* The watch for the client begins before the job: an event may end the call at any moment. */
-void hl__call_start(hl__call *c, bool load) {
-    hl_error err;
-    HL_ASSERT(c->job.package);
-    c->load = c->job.load_only = load;
-    c->job.on_event = on_event;
-    c->job.arg = c;
-    hl_http_on_leave(c->visit.x, on_leave, c);
-    if (hl_hub_submit(c->visit.api->hub, &c->job, &err) < 0) hl__call_fail(c, &err);
+    HL_TRY(hl__read_options(options, c->arena, &c->req.options, err));
+    HL_TRY(hl__read_format(hl__field(&c->body, "format"), &c->req, err));
+    return hl__call_read_grammar(c, options, err);
 }

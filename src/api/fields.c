@@ -1,5 +1,7 @@
 #include "api/fields.h"
 
+#include "api/gojson.h"
+
 #include "config/duration.h"
 
 #include <math.h>
@@ -15,7 +17,7 @@ static bool is_number(struct json_object *v) {
     return is_type(v, json_type_int) || is_type(v, json_type_double);
 }
 
-static const char *type_name(struct json_object *v) {
+const char *hl__json_type_name(struct json_object *v) {
     switch (json_object_get_type(v)) {
     case json_type_boolean: return "bool";
     case json_type_double:
@@ -33,28 +35,47 @@ hl_str hl__json_str(struct json_object *string) {
     return (hl_str){json_object_get_string(string), (size_t)json_object_get_string_len(string)};
 }
 
-/* What Go calls a text that ends too early. */
+/* In the words that Ollama's clients know, where Go's decoder would complain, too. */
+static hl_status complain(hl_str body, hl_status st, const hl_error *why, hl_error *err) {
+    hl_buf words;
+    hl_buf_init(&words, 0);
+    bool has_words = st == HL_EFORMAT && hl__go_json_complain(body, &words) && words.failed >= 0;
+    (void)hl_fail(err, st, "api", "%s", has_words ? words.ptr : why->text);
+    hl_buf_deinit(&words);
+    return st;
+}
+
 static hl_status parse(hl_str body, struct json_object **ret, hl_error *err) {
     hl_error why = {0};
     hl_status st = hl_json_parse(body, ret, &why);
-    if (st >= 0) return st;
-    bool cut = hl_str_find(hl_str_from(why.text), HL_STR("unexpected end"), 0) != SIZE_MAX;
-    return hl_fail(err, st, "api", "%s", cut ? "unexpected EOF" : why.text);
+    return st < 0 ? complain(body, st, &why, err) : st;
 }
 
-hl_status hl__body_parse(hl_str body, bool openai, const char *type, hl__fields *ret,
+hl_status hl__body_parse(hl_str body, hl__dialect dialect, const char *type, hl__fields *ret,
                          hl_error *err) {
+    static const char *const packages[] = {"api", "openai", "anthropic"};
     *ret = (hl__fields){NULL, type};
     if (body.len == 0)
-        return hl_fail(err, HL_EINVAL, "api", openai ? "EOF" : "missing request body");
+        return hl_fail(err, HL_EINVAL, "api", dialect ? "EOF" : "missing request body");
     HL_TRY(parse(body, &ret->o, err));
     if (is_type(ret->o, json_type_object)) return HL_OK;
     hl_status st = hl_fail(err, HL_EINVAL, "api",
                            "json: cannot unmarshal %s into Go value of type %s.%s",
-                           type_name(ret->o), openai ? "openai" : "api", type);
+                           hl__json_type_name(ret->o), packages[dialect], type);
     json_object_put(ret->o);
     ret->o = NULL;
     return st;
+}
+
+struct json_object *hl__json_get(struct json_object *o, const char *key) {
+    struct json_object *found = NULL;
+    if (is_type(o, json_type_object)) json_object_object_get_ex(o, key, &found);
+    return found;
+}
+
+hl_str hl__json_get_str(struct json_object *o, const char *key) {
+    struct json_object *v = hl__json_get(o, key);
+    return is_type(v, json_type_string) ? hl__json_str(v) : (hl_str){"", 0};
 }
 
 /* -- fields ------------------------------------------------------------------------------------ */
@@ -66,11 +87,36 @@ struct json_object *hl__field(const hl__fields *f, const char *key) {
     return found;
 }
 
+/* What Ollama's own types call a field's; type NULL: of any request. */
+static const char *go_field_type(const char *type, const char *key, const char *fallback) {
+    static const struct {
+        const char *type, *key, *text;
+    } known[] = {{NULL, "options", "map[string]interface {}"},
+                 {"ChatRequest", "messages", "[]api.Message"},
+                 {"ChatCompletionRequest", "messages", "[]openai.Message"},
+                 {"ChatCompletionRequest", "tools", "[]api.Tool"},
+                 {"ChatRequest.messages", "tool_calls", "[]api.ToolCall"},
+                 {"Message", "tool_calls", "[]openai.ToolCall"},
+                 {NULL, "images", "[]api.ImageData"},
+                 {NULL, "context", "[]int"},
+                 {NULL, "top_logprobs", "int"},
+                 {NULL, "max_tokens", "int"},
+                 {NULL, "seed", "int"},
+                 {NULL, "dimensions", "int"},
+                 {NULL, "stream_options", "openai.StreamOptions"},
+                 {NULL, "response_format", "openai.ResponseFormat"},
+                 {NULL, "reasoning", "openai.Reasoning"}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(key, known[i].key) == 0 && (!known[i].type || strcmp(type, known[i].type) == 0))
+            return known[i].text;
+    return fallback;
+}
+
 static hl_status wrong_type(const hl__fields *f, const char *key, struct json_object *v,
                             const char *want, hl_error *err) {
     return hl_fail(err, HL_EINVAL, "api",
-                   "json: cannot unmarshal %s into Go struct field %s.%s of type %s", type_name(v),
-                   f->type, key, want);
+                   "json: cannot unmarshal %s into Go struct field %s.%s of type %s",
+                   hl__json_type_name(v), f->type, key, go_field_type(f->type, key, want));
 }
 
 hl_status hl__field_str(const hl__fields *f, const char *key, hl_str *ret, hl_error *err) {
@@ -186,7 +232,10 @@ static int64_t seconds_ns(double s) {
     return s < 9e9 ? (int64_t)(s * 1e9) : INT64_MAX;
 }
 
-static const char *go_type(struct json_object *v) {
+const char *hl__json_go_type(struct json_object *v) {
+    if (!v) return "<nil>";
+    if (is_number(v)) return "float64";
+    if (is_type(v, json_type_string)) return "string";
     if (is_type(v, json_type_array)) return "[]interface {}";
     return is_type(v, json_type_object) ? "map[string]interface {}" : "bool";
 }
@@ -200,7 +249,7 @@ hl_status hl__read_keep_alive(struct json_object *value, int64_t *ret_ns, bool *
         return HL_OK;
     }
     if (!is_type(value, json_type_string))
-        return hl_fail(err, HL_EINVAL, "api", "Unsupported type: '%s'", go_type(value));
+        return hl_fail(err, HL_EINVAL, "api", "Unsupported type: '%s'", hl__json_go_type(value));
     hl_str text = hl__json_str(value);
     if (hl_duration_parse(text, ret_ns, NULL) >= 0) return HL_OK;
     return hl_fail(err, HL_EINVAL, "api", "time: invalid duration \"%.*s\"",
@@ -257,134 +306,21 @@ hl_status hl__read_format(struct json_object *value, hl_request *ret, hl_error *
     return st;
 }
 
-/* -- messages ---------------------------------------------------------------------------------- */
+/* -- tokens ------------------------------------------------------------------------------------ */
 
-static hl_status lower_role(hl_arena *arena, hl_str role, hl_str *ret, hl_error *err) {
-    char *copy = hl_arena_alloc(arena, role.len + 1);
-    if (!copy) return no_memory(err);
-    for (size_t i = 0; i < role.len; i++) {
-        char c = role.ptr[i];
-        copy[i] = (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-    }
-    *ret = (hl_str){copy, role.len};
-    return HL_OK;
-}
-
-static hl_status read_part(struct json_object *v, hl_part *ret, hl_error *err) {
-    hl__fields f = {v, "message.content"};
-    hl_str type = {"", 0};
-    if (!is_type(v, json_type_object))
-        return hl_fail(err, HL_EINVAL, "api", "invalid message format");
-    HL_TRY(hl__field_str(&f, "type", &type, err));
-    if (hl_str_is(type, "text")) return hl__field_str(&f, "text", &ret->text, err);
-    if (hl_str_is(type, "image_url"))
-        ret->kind = HL_PART_IMAGE;
-    else if (hl_str_is(type, "input_audio"))
-        ret->kind = HL_PART_AUDIO;
-    else
-        return hl_fail(err, HL_EINVAL, "api", "invalid message format");
-    return HL_OK;
-}
-
-static hl_status read_parts(struct json_object *array, hl_arena *arena, hl_message *ret,
-                            hl_error *err) {
+hl_status hl__read_tokens(struct json_object *array, const char *what, hl_arena *arena,
+                          const uint32_t **ret, size_t *ret_n, hl_error *err) {
     size_t n = json_object_array_length(array);
-    hl_part *parts = HL_ARENA_ARRAY(arena, n + 1, hl_part);
-    if (!parts) return no_memory(err);
-    for (size_t i = 0; i < n; i++)
-        HL_TRY(read_part(json_object_array_get_idx(array, i), &parts[i], err));
-    ret->parts = parts;
-    ret->n_parts = n;
-    return HL_OK;
-}
-
-/* A text, and a part for pictures so that they are refused where the model is known. */
-static hl_status read_content(const hl__fields *f, bool openai, hl_arena *arena, hl_message *ret,
-                              hl_error *err) {
-    struct json_object *content = hl__field(f, "content"), *images;
-    if (openai && is_type(content, json_type_array)) return read_parts(content, arena, ret, err);
-    if (openai && content && !is_type(content, json_type_string))
-        return hl_fail(err, HL_EINVAL, "api", "invalid message content type: %s",
-                       is_number(content) ? "float64" : go_type(content));
-    hl_part *parts = HL_ARENA_ARRAY(arena, 2, hl_part);
-    if (!parts) return no_memory(err);
-    HL_TRY(hl__field_str(f, "content", &parts[0].text, err));
-    HL_TRY(hl__field_array(f, "images", &images, err));
-    parts[1].kind = HL_PART_IMAGE;
-    ret->parts = parts;
-    ret->n_parts = images && json_object_array_length(images) > 0 ? 2 : 1;
-    return HL_OK;
-}
-
-/* OpenAI's arguments are a text with JSON in it; templates want the object. */
-static hl_status parse_arguments(struct json_object *calls, hl_error *err) {
-    for (size_t i = 0; i < json_object_array_length(calls); i++) {
-        struct json_object *function = NULL, *arguments = NULL, *parsed = NULL;
-        json_object_object_get_ex(json_object_array_get_idx(calls, i), "function", &function);
-        if (function) json_object_object_get_ex(function, "arguments", &arguments);
-        if (!is_type(arguments, json_type_string)) continue;
-        if (hl_json_parse(hl__json_str(arguments), &parsed, NULL) < 0 ||
-            !is_type(parsed, json_type_object)) {
-            json_object_put(parsed);
-            return hl_fail(err, HL_EINVAL, "api", "invalid tool call arguments");
-        }
-        if (json_object_object_add(function, "arguments", parsed) != 0) {
-            json_object_put(parsed);
-            return no_memory(err);
-        }
-    }
-    return HL_OK;
-}
-
-/* Each an object with a function that has a name and, perhaps, arguments. */
-static hl_status read_tool_calls(const hl__fields *f, bool openai, hl_message *ret, hl_error *err) {
-    HL_TRY(hl__field_array(f, "tool_calls", &ret->tool_calls, err));
-    size_t n = ret->tool_calls ? json_object_array_length(ret->tool_calls) : 0;
+    uint32_t *ids = HL_ARENA_ARRAY(arena, n + 1, uint32_t);
+    if (!ids) return no_memory(err);
     for (size_t i = 0; i < n; i++) {
-        struct json_object *call = json_object_array_get_idx(ret->tool_calls, i), *function = NULL;
-        if (is_type(call, json_type_object)) json_object_object_get_ex(call, "function", &function);
-        if (!is_type(function, json_type_object))
-            return hl_fail(err, HL_EINVAL, "api", "tool call %zu of a message has no function", i);
+        struct json_object *v = json_object_array_get_idx(array, i);
+        int64_t id = is_type(v, json_type_int) ? json_object_get_int64(v) : -1;
+        if (id < 0 || id >= UINT32_MAX)
+            return hl_fail(err, HL_EINVAL, "api", "%s: element %zu is no token", what, i);
+        ids[i] = (uint32_t)id;
     }
-    if (n == 0) ret->tool_calls = NULL;
-    if (n == 0) return HL_OK;
-    if (openai) return parse_arguments(ret->tool_calls, err);
-    for (size_t i = 0; i < n; i++) {
-        struct json_object *call = json_object_array_get_idx(ret->tool_calls, i);
-        struct json_object *arguments = NULL;
-        json_object_object_get_ex(json_object_object_get(call, "function"), "arguments",
-                                  &arguments);
-        if (arguments && !is_type(arguments, json_type_object))
-            return hl_fail(err, HL_EINVAL, "api", "the arguments of a tool call are no object");
-    }
-    return HL_OK;
-}
-
-static hl_status read_message(struct json_object *v, bool openai, hl_arena *arena, hl_message *ret,
-                              hl_error *err) {
-    hl__fields f = {v, openai ? "Message" : "ChatRequest.messages"};
-    hl_str role = {"", 0};
-    if (!is_type(v, json_type_object))
-        return hl_fail(err, HL_EINVAL, "api",
-                       "json: cannot unmarshal %s into Go struct field ChatRequest.messages of "
-                       "type api.Message",
-                       type_name(v));
-    HL_TRY(hl__field_str(&f, "role", &role, err));
-    HL_TRY(lower_role(arena, role, &ret->role, err));
-    HL_TRY(read_content(&f, openai, arena, ret, err));
-    HL_TRY(hl__field_str(&f, openai ? "reasoning" : "thinking", &ret->thinking, err));
-    HL_TRY(hl__field_str(&f, openai ? "name" : "tool_name", &ret->tool_name, err));
-    return read_tool_calls(&f, openai, ret, err);
-}
-
-hl_status hl__read_messages(struct json_object *array, bool openai, hl_arena *arena,
-                            hl_request *ret, hl_error *err) {
-    size_t n = array ? json_object_array_length(array) : 0;
-    hl_message *messages = HL_ARENA_ARRAY(arena, n + 1, hl_message);
-    if (!messages) return no_memory(err);
-    for (size_t i = 0; i < n; i++)
-        HL_TRY(read_message(json_object_array_get_idx(array, i), openai, arena, &messages[i], err));
-    ret->messages = messages;
-    ret->n_messages = n;
+    *ret = ids;
+    *ret_n = n;
     return HL_OK;
 }

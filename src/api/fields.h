@@ -11,6 +11,13 @@
 #include "base/json.h"
 #include "engine/request.h"
 
+/* Whose words a route speaks, in errors above all. */
+typedef enum hl__dialect {
+    HL__DIALECT_OLLAMA,
+    HL__DIALECT_OPENAI,
+    HL__DIALECT_ANTHROPIC
+} hl__dialect;
+
 typedef struct hl__fields {
     struct json_object *o; /* an object */
     const char *type;      /* "ChatRequest", for errors */
@@ -18,7 +25,7 @@ typedef struct hl__fields {
 
 /* A request's body, an object.  EINVAL: nothing there, another kind of value; else as
  * hl_json_parse. ret->o is owned. */
-hl_status hl__body_parse(hl_str body, bool openai, const char *type, hl__fields *ret,
+hl_status hl__body_parse(hl_str body, hl__dialect dialect, const char *type, hl__fields *ret,
                          hl_error *err) HL_NODISCARD;
 
 /* NULL: absent or null. */
@@ -36,6 +43,13 @@ hl_status hl__field_object(const hl__fields *f, const char *key, struct json_obj
 hl_status hl__field_array(const hl__fields *f, const char *key, struct json_object **ret,
                           hl_error *err) HL_NODISCARD;
 hl_str hl__json_str(struct json_object *string);
+/* Of an object, by exactly this key.  NULL, empty: there is none, or o is no object, or the value
+ * no text. */
+struct json_object *hl__json_get(struct json_object *o, const char *key);
+hl_str hl__json_get_str(struct json_object *o, const char *key);
+/* "string", "number", …, and what Go's %T says of the same value: "float64", "<nil>". */
+const char *hl__json_type_name(struct json_object *v);
+const char *hl__json_go_type(struct json_object *v);
 
 /* -- what several routes share ----------------------------------------------------------------- */
 
@@ -51,6 +65,21 @@ hl_status hl__read_keep_alive(struct json_object *value, int64_t *ret_ns, bool *
 hl_status hl__read_think(struct json_object *value, hl_think *ret, hl_error *err) HL_NODISCARD;
 /* "json", a schema, "" */
 hl_status hl__read_format(struct json_object *value, hl_request *ret, hl_error *err) HL_NODISCARD;
-/* Messages of Ollama's kind (content is a text), or, openai, of OpenAI's (content may be parts). */
+/* Token ids; `what` names them in errors.  Whether the model has them, its thread knows. */
+hl_status hl__read_tokens(struct json_object *array, const char *what, hl_arena *arena,
+                          const uint32_t **ret, size_t *ret_n, hl_error *err) HL_NODISCARD;
+
+/* -- messages and tools (messages.c, tools.c) -------------------------------------------------- */
+
+/* Messages of Ollama's kind (content is a text), or, openai, of OpenAI's (content may be parts).  A
+ * tool's answer gets its tool's name by the id of the call.  array may be NULL. */
 hl_status hl__read_messages(struct json_object *array, bool openai, hl_arena *arena,
                             hl_request *ret, hl_error *err) HL_NODISCARD;
+/* The key "images": texts in base64. */
+hl_status hl__read_images(const hl__fields *f, size_t *ret_n, hl_error *err) HL_NODISCARD;
+/* Each a function with a name.  array may be NULL; an empty one counts as none. */
+hl_status hl__read_tools(struct json_object *array, hl_request *ret, hl_error *err) HL_NODISCARD;
+/* OpenAI's: "none" (then there are no tools), "auto", "required", or an object that names a
+ * function.  After the tools have been read. */
+hl_status hl__read_tool_choice(struct json_object *value, hl_request *ret,
+                               hl_error *err) HL_NODISCARD;

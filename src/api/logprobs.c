@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 /* The fewest digits that give the number again.  What is impossible has no number in JSON. */
-static void append_number(double value, hl_buf *out) {
+void hl__logprob_number(double value, hl_buf *out) {
     char text[40];
     if (!isfinite(value)) value = -1e9;
     for (int digits = 6; digits <= 17; digits++) {
@@ -32,7 +32,7 @@ static void append_token(const hl_tokenizer *t, const hl_logprob *p, hl_buf *out
     hl_buf_append_cstr(out, "{\"token\":");
     hl_json_append_string(out, piece);
     hl_buf_append_cstr(out, ",\"logprob\":");
-    append_number((double)p->logprob, out);
+    hl__logprob_number((double)p->logprob, out);
     if (piece.len > 0) append_bytes(piece, out);
 }
 

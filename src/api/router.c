@@ -1,8 +1,7 @@
-#include "api/guard.h"
+#include "api/entry.h"
+#include "api/health.h"
 #include "api/visit.h"
 #include "base/mem.h"
-#include "config/env.h"
-#include "http/address.h"
 
 #include <unistd.h>
 
@@ -19,13 +18,18 @@ static const route ROUTES[] = {
 };
 enum { ROUTES_N = sizeof ROUTES / sizeof *ROUTES };
 
-hl_status hl_api_create(hl_hub *hub, hl_api **ret, hl_error *err) {
+hl_status hl_api_create(const hl_api_config *config, hl_api **ret, hl_error *err) {
+    HL_ASSERT(config->hub && config->settings);
     hl_api *a = hl_calloc(1, sizeof *a);
     if (!a) return hl_fail(err, HL_ENOMEM, "api", "no memory");
-    a->hub = hub;
-    a->origins = hl_env_text("ORIGINS");
+    a->config = *config;
+    a->hub = config->hub;
+    a->origins = hl_str_from(config->settings->origins);
     if (gethostname(a->machine_name, sizeof a->machine_name - 1) != 0) a->machine_name[0] = '\0';
-    hl_status st = hl_catalog_open(&a->catalog, err);
+    hl_catalog_config catalog = {.models_dir = config->settings->models,
+                                 .allow_paths = config->allow_paths,
+                                 .prune = !config->allow_paths};
+    hl_status st = hl_catalog_open(&catalog, &a->catalog, err);
     if (st < 0)
         hl_api_destroy(a);
     else
@@ -71,47 +75,9 @@ size_t hl_api_body_max(void *arg, const char *method, const char *path) {
     return r && r->body_max > 0 ? r->body_max : 64 << 10;
 }
 
-/* -- what is answered for all routes ----------------------------------------------------------- */
-
-static const char ALLOWED_HEADERS[] =
-    "Authorization,Content-Type,User-Agent,Accept,X-Requested-With,Openai-Beta,X-Stainless-Arch,"
-    "X-Stainless-Async,X-Stainless-Custom-Poll-Interval,X-Stainless-Helper-Method,X-Stainless-Lang,"
-    "X-Stainless-Os,X-Stainless-Package-Version,X-Stainless-Poll-Helper,X-Stainless-Retry-Count,"
-    "X-Stainless-Runtime,X-Stainless-Runtime-Version,X-Stainless-Timeout";
+/* -- no route ---------------------------------------------------------------------------------- */
 
 static const hl_str NOTHING = {"", 0};
-
-static void answer_preflight(hl_http_exchange *x) {
-    hl_http_add_header(x, "Access-Control-Allow-Methods", "GET,POST,PUT,PATCH,DELETE,HEAD,OPTIONS");
-    hl_http_add_header(x, "Access-Control-Allow-Headers", ALLOWED_HEADERS);
-    hl_http_add_header(x, "Access-Control-Max-Age", "43200");
-    hl_http_answer(x, 204, NULL, NOTHING);
-}
-
-static void add_origin(const hl_api *a, hl_http_exchange *x, const char *origin, bool preflight) {
-    if (hl__origin_anybody(a->origins)) {
-        hl_http_add_header(x, "Access-Control-Allow-Origin", "*");
-        return;
-    }
-    hl_http_add_header(x, "Access-Control-Allow-Origin", origin);
-    hl_http_add_header(x, "Vary", preflight ? "Access-Control-Request-Headers" : "Origin");
-}
-
-/* True: this request is answered. */
-static bool guard(const hl_api *a, hl_http_exchange *x) {
-    const char *origin = hl_http_header(x, "Origin");
-    hl_str host = hl_str_from(hl_http_header(x, "Host"));
-    bool preflight = strcmp(hl_http_method(x), "OPTIONS") == 0;
-    if (!hl_http_host_allowed(host, a->machine_name) ||
-        !hl__origin_allowed(hl_str_from(origin), host, a->origins)) {
-        hl_http_answer(x, 403, NULL, NOTHING);
-        return true;
-    }
-    if (origin[0]) add_origin(a, x, origin, preflight);
-    if (!preflight || !origin[0]) return false;
-    answer_preflight(x);
-    return true;
-}
 
 /* The path without double slashes and a slash at its end; false: it was like that. */
 static bool clean_path(hl_str path, hl_buf *ret) {
@@ -141,6 +107,23 @@ static void answer_unrouted(hl_http_exchange *x, hl_str path, const hl_buf *allo
     hl_buf_deinit(&none);
 }
 
+/* -- the hooks --------------------------------------------------------------------------------- */
+
+hl_http_sink *hl_api_head(void *arg, hl_http_exchange *x) {
+    hl_str rest;
+    hl_buf allow;
+    hl_buf_init(&allow, 0);
+    (void)find("OPTIONS", hl_str_from(hl_http_path(x)), &rest, &allow);
+    bool may = hl__entry_check(arg, x, hl_buf_str(&allow));
+    hl_buf_deinit(&allow);
+    return may ? hl__blob_sink(arg, x) : NULL;
+}
+
+void hl_api_done(void *arg, hl_http_exchange *x) {
+    hl__entry_leave(arg, x);
+    hl_api_count(arg, hl_http_method(x), hl_http_path(x), hl_http_status(x));
+}
+
 void hl_api_handle(void *arg, hl_http_exchange *x) {
     hl__visit v = {.api = arg, .x = x};
     hl_str path = hl_str_from(hl_http_path(x));
@@ -148,8 +131,7 @@ void hl_api_handle(void *arg, hl_http_exchange *x) {
     hl_log_next_req(v.req_id);
     hl_log(HL_LOG_DEBUG, v.req_id, "msg=\"request\" method=%s bytes=%zu", hl_http_method(x),
            hl_http_body(x).len);
-    if (guard(v.api, x)) return;
-    v.openai = hl_str_starts(path, HL_STR("/v1/"));
+    v.dialect = hl__dialect_of(path);
     hl_buf_init(&allow, 0);
     const route *r = find(hl_http_method(x), path, &v.rest, &allow);
     if (r)

@@ -190,7 +190,8 @@ BAD = [
      'option "num_ctx" must be of type integer'),
     ("POST", "/api/generate", {"model": "tiny", "prompt": "x", "options": {"stop": 5}}, 400,
      'option "stop" must be of an array of strings'),
-    ("POST", "/api/generate", {"model": "tiny", "prompt": "word " * 5000}, 400, None),
+    ("POST", "/api/generate", {"model": "tiny", "prompt": "word " * 5000, "truncate": False}, 400,
+     None),
     ("POST", "/api/generate", {"model": "tiny", "prompt": "x", "context": [99999999]}, 400, None),
     ("POST", "/api/chat", {"messages": []}, 400, "model is required"),
     ("POST", "/api/chat", chat_body([{"type": "text", "text": "x"}]), 400,
@@ -204,9 +205,8 @@ BAD = [
         {"role": "user", "content": "x", "images": ["AAAA"]}]}, 400, None),
     ("POST", "/api/show", {}, 400, "model is required"),
     ("POST", "/api/show", {"model": "nope"}, 404, "model 'nope:latest' not found"),
-    ("POST", "/api/embed", {"model": "tiny", "input": "x"}, 501,
-     "embeddings are not supported yet"),
-    ("POST", "/api/pull", {"model": "x"}, 501, "/api/pull is not supported yet"),
+    ("POST", "/api/embed", {"model": "tiny", "input": 5}, 400, "invalid input type"),
+    ("POST", "/api/pull", {"model": "x", "stream": False}, 500, None),
 ]
 BAD_OPENAI = [
     ("", 400, "EOF"),
@@ -215,8 +215,8 @@ BAD_OPENAI = [
      "model 'nope' not found"),
     ({"model": "tiny", "messages": [{"role": "user", "content": 5}]}, 400,
      "invalid message content type: float64"),
-    ({"model": "tiny", "messages": [{"role": "user", "content": "x"}], "n": 2}, 400,
-     "n is not supported yet"),
+    ({"model": "tiny", "messages": [{"role": "user", "content": "x"}], "n": 0}, 400,
+     "n must be a whole number between 1 and 128"),
 ]
 
 

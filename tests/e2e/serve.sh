@@ -30,11 +30,11 @@ fi
 run env OLLAMA_HOST=0.0.0.0 "$hl" serve
 expect_code 1
 expect_one_line_error
-expect_err "listening beyond this machine needs keys"
+expect_err "listening beyond this machine needs a key"
 run env OLLAMA_HOST=127.0.0.1:99999 "$hl" serve
 expect_code 1
 expect_err "invalid port"
 run env OLLAMA_HOST=127.0.0.1:0 OLLAMA_KEEP_ALIVE=soon "$hl" serve
 expect_code 1
-expect_err "OLLAMA_KEEP_ALIVE: invalid duration \"soon\""
+expect_err "OLLAMA_KEEP_ALIVE: keep_alive is \"soon\", wants a time"
 finish

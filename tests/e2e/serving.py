@@ -1,4 +1,5 @@
 """Starts the program as a server on a free port, for the scripts beside this file."""
+import atexit
 import http.client
 import json
 import os
@@ -10,10 +11,11 @@ import time
 
 
 class Server:
-    def __init__(self, program, **env):
+    def __init__(self, program, *flags, **env):
         settings = {"OLLAMA_HOST": "127.0.0.1:0", "HYPERLLAMA_LOG": "info", **env}
-        self.process = subprocess.Popen([program, "serve"], stderr=subprocess.PIPE, text=True,
+        self.process = subprocess.Popen([program, "serve", *flags], stderr=subprocess.PIPE, text=True,
                                         env={**os.environ, **settings})
+        atexit.register(self.process.kill)  # whatever goes wrong in a script
         self.log = []
         line = self.process.stderr.readline()
         self.log.append(line)

@@ -32,22 +32,23 @@ static void bodies_must_be_objects(void **state) {
     (void)state;
     static const struct {
         const char *body;
-        bool openai;
+        hl__dialect dialect;
         const char *text; /* NULL: any */
     } bad[] = {
-        {"", false, "missing request body"},
-        {"", true, "EOF"},
-        {"{", false, "unexpected EOF"},
-        {"[]", false, "json: cannot unmarshal array into Go value of type api.R"},
-        {"null", true, "json: cannot unmarshal null into Go value of type openai.R"},
-        {"\xff", false, NULL},
-        {"{\"a\":1} x", false, NULL},
+        {"", HL__DIALECT_OLLAMA, "missing request body"},
+        {"", HL__DIALECT_OPENAI, "EOF"},
+        {"", HL__DIALECT_ANTHROPIC, "EOF"},
+        {"{", HL__DIALECT_OLLAMA, "unexpected EOF"},
+        {"[]", HL__DIALECT_OLLAMA, "json: cannot unmarshal array into Go value of type api.R"},
+        {"null", HL__DIALECT_OPENAI, "json: cannot unmarshal null into Go value of type openai.R"},
+        {"\xff", HL__DIALECT_OLLAMA, NULL},
+        {"{\"a\":1} x", HL__DIALECT_OLLAMA, NULL},
     };
     hl__fields f;
-    assert_int_equal(hl__body_parse(HL_STR("{\"a\":1}"), false, "R", &f, &err), HL_OK);
+    assert_int_equal(hl__body_parse(HL_STR("{\"a\":1}"), HL__DIALECT_OLLAMA, "R", &f, &err), HL_OK);
     json_object_put(f.o);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        assert_true(hl__body_parse(hl_str_from(bad[i].body), bad[i].openai, "R", &f, &err) < 0);
+        assert_true(hl__body_parse(hl_str_from(bad[i].body), bad[i].dialect, "R", &f, &err) < 0);
         assert_null(f.o);
         if (bad[i].text) assert_string_equal(err.text, bad[i].text);
     }
@@ -153,65 +154,19 @@ static void think_and_format(void **state) {
     json_object_put(v);
 }
 
-static hl_status read_messages(const char *text, bool openai, hl_request *req,
-                               struct json_object **ret) {
-    *ret = json(text);
-    return hl__read_messages(*ret, openai, arena, req, &err);
-}
-
-static void messages_of_both_kinds(void **state) {
+static void tokens_are_read(void **state) {
     (void)state;
-    hl_request req = {0};
-    struct json_object *v;
-    assert_int_equal(read_messages("[{\"role\":\"USER\",\"content\":\"a\"},{\"role\":\"tool\","
-                                   "\"tool_name\":\"f\",\"content\":null,\"thinking\":\"t\"}]",
-                                   false, &req, &v),
-                     HL_OK);
-    assert_int_equal(req.n_messages, 2);
-    assert_true(hl_str_is(req.messages[0].role, "user"));
-    assert_true(hl_str_is(req.messages[0].parts[0].text, "a"));
-    assert_true(hl_str_is(req.messages[1].tool_name, "f"));
-    assert_true(hl_str_is(req.messages[1].thinking, "t"));
+    static const char *const bad[] = {"[-1]", "[1.5]", "[\"1\"]", "[4294967295]", "[null]"};
+    struct json_object *v = json("[0,7,4294967294]");
+    const uint32_t *ids;
+    size_t n;
+    assert_int_equal(hl__read_tokens(v, "context", arena, &ids, &n, &err), HL_OK);
+    assert_true(n == 3 && ids[0] == 0 && ids[1] == 7 && ids[2] == 4294967294u);
     json_object_put(v);
-    assert_int_equal(
-        read_messages("[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\"},"
-                      "{\"type\":\"image_url\",\"image_url\":\"data:\"}]},{\"role\":\"assistant\","
-                      "\"tool_calls\":[{\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"x\\\":1}"
-                      "\"}}]}]",
-                      true, &req, &v),
-        HL_OK);
-    assert_int_equal(req.messages[0].n_parts, 2);
-    assert_int_equal(req.messages[0].parts[1].kind, HL_PART_IMAGE);
-    struct json_object *function = json_object_object_get(
-        json_object_array_get_idx(req.messages[1].tool_calls, 0), "function");
-    assert_true(
-        json_object_is_type(json_object_object_get(function, "arguments"), json_type_object));
-    json_object_put(v);
-}
-
-static void bad_messages_are_refused(void **state) {
-    (void)state;
-    static const struct {
-        const char *text;
-        bool openai;
-    } bad[] = {
-        {"[5]", false},
-        {"[null]", false},
-        {"[{\"role\":5}]", false},
-        {"[{\"content\":[]}]", false},
-        {"[{\"images\":\"x\"}]", false},
-        {"[{\"tool_calls\":{}}]", false},
-        {"[{\"tool_calls\":[5]}]", false},
-        {"[{\"tool_calls\":[{\"function\":{\"arguments\":\"x\"}}]}]", false},
-        {"[{\"content\":5}]", true},
-        {"[{\"content\":[5]}]", true},
-        {"[{\"content\":[{\"type\":\"video\"}]}]", true},
-        {"[{\"tool_calls\":[{\"function\":{\"arguments\":\"[]\"}}]}]", true},
-    };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        hl_request req = {0};
-        struct json_object *v;
-        assert_int_equal(read_messages(bad[i].text, bad[i].openai, &req, &v), HL_EINVAL);
+        v = json(bad[i]);
+        assert_int_equal(hl__read_tokens(v, "context", arena, &ids, &n, &err), HL_EINVAL);
+        assert_string_equal(err.text, "context: element 0 is no token");
         json_object_put(v);
     }
 }
@@ -223,8 +178,7 @@ int main(void) {
         cmocka_unit_test(options_are_checked),
         cmocka_unit_test(keep_alive_is_seconds_or_a_duration),
         cmocka_unit_test(think_and_format),
-        cmocka_unit_test(messages_of_both_kinds),
-        cmocka_unit_test(bad_messages_are_refused),
+        cmocka_unit_test(tokens_are_read),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
