@@ -39,6 +39,10 @@ missing() {
     has_library hwloc || echo libhwloc-dev
     has_library libedit || echo libedit-dev
     has_library libmicrohttpd || echo libmicrohttpd-dev
+    has_library libfyaml || echo libfyaml-dev
+    has_library libcurl || echo libcurl4-openssl-dev
+    has_library sqlite3 || echo libsqlite3-dev
+    has_library libcrypto || echo libssl-dev
     [ "$1" = run ] && return
     has_library cmocka || echo libcmocka-dev
     has_library libpcre2-8 || echo libpcre2-dev

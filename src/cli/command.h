@@ -1,7 +1,8 @@
 /* cli/command.h
  *
  * A command: its flags, its help and what it does, in one table entry (commands are listed in
- * cli.c).  Commands speak to models through serve/client.h and nothing below it.
+ * cli.c).  Commands reach models through cli/client.h; what only looks into a file (tokenize,
+ * render) uses serve/inspect.h.
  *
  * Exit codes: a command that Ollama has exits with 1 on any error; the others with the status's
  * code of sysexits.h (docs/user/exit-codes.md).
@@ -10,7 +11,6 @@
 
 #include "cli/out.h"
 #include "config/flags.h"
-#include "serve/client.h"
 
 typedef struct hl__call {
     const struct hl__command *command;
@@ -24,6 +24,7 @@ typedef hl_status hl__command_fn(hl__call *call, hl_error *err);
 
 typedef struct hl__command {
     const char *name, *usage, *summary;
+    const char *alias; /* another name; NULL: none */
     const char *about; /* more for its --help; NULL: the summary says it all */
     bool as_ollama;    /* exits with 1 on any error */
     hl_flag_table flags;
@@ -32,8 +33,9 @@ typedef struct hl__command {
     hl__command_fn *run;
 } hl__command;
 
-extern const hl__command hl__command_run, hl__command_generate, hl__command_tokenize,
-    hl__command_render, hl__command_show, hl__command_info, hl__command_serve;
+extern const hl__command hl__command_serve, hl__command_show, hl__command_run, hl__command_generate,
+    hl__command_stop, hl__command_list, hl__command_ps, hl__command_cp, hl__command_rm,
+    hl__command_bench, hl__command_key, hl__command_info, hl__command_tokenize, hl__command_render;
 
 #define HL__FLAGS(table, with_options) {(table), sizeof(table) / sizeof *(table), (with_options)}
 

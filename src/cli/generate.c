@@ -1,8 +1,8 @@
 /* Raw completion: the text as it is, no template. */
 #include "base/clock.h"
 #include "base/json.h"
-#include "base/log.h"
 #include "cli/answer.h"
+#include "cli/client.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include "serve/format.h"
@@ -70,6 +70,7 @@ static hl_status generate(hl_client *c, const args *a, const hl_request *req, hl
     hl__answer answer;
     hl__answer_init(&answer, false, false);
     answer.silent = a->json;
+    if (a->json) hl_client_set_whole(c);
     hl__interrupt_begin(c, true);
     hl_status st = hl_client_generate(c, req, hl__answer_event, &answer, err);
     bool interrupted = hl__interrupt_end();
@@ -95,14 +96,12 @@ static hl_status run(hl__call *call, hl_error *err) {
     hl_status st = read_prompt(call, &prompt, err);
     if (st >= 0) st = hl_client_open(&c, err);
     if (st >= 0) {
-        char id[HL_REQ_ID_MAX];
-        hl_log_next_req(id);
-        hl_request req = {.id = id,
-                          .model = hl_str_from(call->words[0]),
+        hl_request req = {.model = hl_str_from(call->words[0]),
                           .prompt = hl_buf_str(&prompt),
                           .raw = true,
+                          .no_truncate = true, /* what does not fit is told */
                           .options = call->options};
-        req.options.stop = a->stop.items;
+        if (a->stop.n > 0) req.options.stop = a->stop.items; /* else the model's own */
         req.options.n_stop = a->stop.n;
         st = hl_format_parse(a->format, &req.format, &req.schema, err);
         if (st >= 0) st = generate(c, a, &req, err);

@@ -1,8 +1,11 @@
 /* What a chat template makes of a conversation. */
+#include "base/clock.h"
 #include "base/fs.h"
 #include "cli/command.h"
+#include "cli/human.h"
+#include "serve/inspect.h"
 
-enum { TEMPLATE_BYTES_MAX = 16 << 20, DATE_CHARS = sizeof "2026-03-09T14:05:06" - 1 };
+enum { TEMPLATE_BYTES_MAX = 16 << 20 };
 
 typedef struct args {
     hl_str template_path;
@@ -13,65 +16,38 @@ static const hl_flag FLAGS[] = {
      "a file with a Jinja template, instead of a model's own"},
 };
 
-/* Days since 1970-01-01 of a date of the Gregorian calendar; the year is counted from March, so
- * that the leap day is its last. */
-static int64_t days_from_date(int64_t year, int64_t month, int64_t day) {
-    year -= month <= 2;
-    int64_t months_since_march = (month + 9) % 12;
-    int64_t day_of_year = (153 * months_since_march + 2) / 5 + day - 1;
-    return year * 365 + year / 4 - year / 100 + year / 400 + day_of_year - 719468;
-}
-
-static int64_t number_at(hl_str s, size_t at, size_t n) {
-    int64_t value = 0;
-    for (size_t i = at; i < at + n; i++) value = value * 10 + (s.ptr[i] - '0');
-    return value;
-}
-
-/* "2026-03-09T14:05:06". */
-static bool read_date(hl_str s, int64_t *ret_s) {
-    static const char pattern[] = "0000-00-00T00:00:00";
-    if (s.len != DATE_CHARS) return false;
-    for (size_t i = 0; i < s.len; i++) {
-        bool digit = s.ptr[i] >= '0' && s.ptr[i] <= '9';
-        if (pattern[i] == '0' ? !digit : s.ptr[i] != pattern[i]) return false;
-    }
-    int64_t month = number_at(s, 5, 2), day = number_at(s, 8, 2);
-    int64_t hour = number_at(s, 11, 2), minute = number_at(s, 14, 2), second = number_at(s, 17, 2);
-    if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60)
-        return false;
-    int64_t days = days_from_date(number_at(s, 0, 4), month, day);
-    *ret_s = ((days * 24 + hour) * 60 + minute) * 60 + second;
-    return true;
-}
-
 /* `now` is for strftime_now, no variable of the template. */
 static hl_status take_now(struct json_object *variables, int64_t *ret_s, hl_error *err) {
     struct json_object *now;
-    *ret_s = hl_client_now_s();
+    *ret_s = hl_clock_local_s();
     if (!json_object_object_get_ex(variables, "now", &now)) return HL_OK;
     hl_str text = hl_str_from(json_object_get_string(now));
-    if (!json_object_is_type(now, json_type_string) || !read_date(text, ret_s))
+    if (!json_object_is_type(now, json_type_string) || !hl__date_parse(text, ret_s))
         return hl_fail(err, HL_EFORMAT, "render",
                        "standard input: \"now\" is to look like \"2026-03-09T14:05:06\"");
     json_object_object_del(variables, "now");
     return HL_OK;
 }
 
+static hl_status render_model(const char *model, struct json_object *variables, int64_t now_s,
+                              hl_buf *out, hl_error *err) {
+    hl_inspect m;
+    HL_TRY(hl_inspect_open(hl_str_from(model), &m, err));
+    hl_status st = hl_inspect_render(&m, variables, now_s, out, err);
+    hl_inspect_close(&m);
+    return st;
+}
+
 static hl_status render(const hl__call *call, hl_str template_text, struct json_object *variables,
                         hl_buf *out, hl_error *err) {
-    hl_client *c;
+    const args *a = call->args;
     int64_t now_s;
     if (!json_object_is_type(variables, json_type_object))
         return hl_fail(err, HL_EFORMAT, "render",
                        "standard input: wanted an object, as in {\"messages\": […]}");
     HL_TRY(take_now(variables, &now_s, err));
-    HL_TRY(hl_client_open(&c, err));
-    const args *a = call->args;
-    hl_str model = call->n_words > 0 ? hl_str_from(call->words[0]) : a->template_path;
-    hl_status st = hl_client_render(c, model, template_text, variables, now_s, out, err);
-    hl_client_close(c);
-    return st;
+    if (template_text.len == 0) return render_model(call->words[0], variables, now_s, out, err);
+    return hl_render_text(a->template_path.ptr, template_text, variables, now_s, out, err);
 }
 
 static hl_status read_template(const hl__call *call, hl_buf *ret, hl_error *err) {

@@ -1,5 +1,8 @@
 /* The lines of interactive mode that begin with '/'; answers in Ollama's words. */
+#include "base/clock.h"
 #include "cli/command.h"
+#include "cli/member.h"
+#include "cli/models.h"
 #include "cli/repl.h"
 #include "cli/show_text.h"
 #include "cli/wrap.h"
@@ -51,6 +54,8 @@ static const char HELP[] = "Available Commands:\n"
                            "  /set            Set session variables\n"
                            "  /show           Show model information\n"
                            "  /load <model>   Talk to another model\n"
+                           "  /save <model>   Save this session as a model\n"
+                           "  /list           List models\n"
                            "  /clear          Clear session context\n"
                            "  /bye            Exit\n"
                            "  /?, /help       Help for a command\n"
@@ -187,16 +192,23 @@ static hl_status set_system(hl__repl *r, const line *l, hl_error *err) {
     return hl__repl_collect(r, text) ? hl__repl_collected(r, err) : HL_OK;
 }
 
+static hl_status check_thinks(hl__session *s, bool *ret, hl_error *err) {
+    struct json_object *shown;
+    HL_TRY(hl_client_show(s->client, hl_buf_str(&s->model), false, &shown, err));
+    *ret = hl__shown_can(shown, "thinking");
+    json_object_put(shown);
+    return HL_OK;
+}
+
 static hl_status set_think(hl__session *s, const line *l, hl_error *err) {
     hl_str level = l->n > 2 ? l->words[2] : (hl_str){"", 0};
-    hl_model_info info;
     hl_think think;
+    hl_error own;
+    bool can;
     if (!hl__think_parse(level, &think) || think == HL_THINK_OFF)
         return say(err, "Unknown level '%.*s': low, medium, high or max\n",
                    HL_STR_ARG(hl_str_slice(level, 0, 80)));
-    HL_TRY(hl_client_show(s->client, hl_buf_str(&s->model), false, &info, err));
-    bool can = info.can_think;
-    hl_model_info_deinit(&info);
+    if (check_thinks(s, &can, &own) < 0) return say(err, "error: %s\n", own.text);
     if (!can)
         return say(err, "warning: model '%.*s' does not support thinking output\n",
                    HL_STR_ARG(hl_buf_str(&s->model)));
@@ -253,11 +265,22 @@ static void text_or(hl_buf *out, hl_str text, const char *none) {
     hl_buf_append_char(out, '\n');
 }
 
-static void both_parameters(const hl__session *s, const hl_model_info *info, hl_buf *out) {
+/* Each line behind two blanks. */
+static void indented(hl_buf *out, hl_str text) {
+    for (size_t at = 0; at < text.len;) {
+        size_t end = hl_str_find(text, HL_STR("\n"), at);
+        hl_buf_append_cstr(out, "  ");
+        text_or(out, hl_str_slice(text, at, end), "");
+        at = end == SIZE_MAX ? text.len : end + 1;
+    }
+}
+
+static void both_parameters(const hl__session *s, struct json_object *shown, hl_buf *out) {
+    hl_str own = hl__member_text(shown, "parameters");
     hl_buf_append_cstr(out, "Model defined parameters:\n");
-    if (info->options.set == 0 && info->options.n_stop == 0)
+    if (own.len == 0)
         hl_buf_append_cstr(out, "  No additional parameters were specified for this model.\n");
-    hl__show_parameters(&info->options, "  ", out);
+    indented(out, own);
     hl_buf_append_cstr(out, "\nUser defined parameters:\n");
     if (s->options.set == 0 && s->options.n_stop == 0)
         hl_buf_append_cstr(out, "  No parameters were specified for this model.\n");
@@ -265,43 +288,41 @@ static void both_parameters(const hl__session *s, const hl_model_info *info, hl_
     hl_buf_append_char(out, '\n');
 }
 
-static void modelfile(const hl_model_info *info, hl_buf *out) {
-    hl__show_modelfile(info, out);
-    hl_buf_append_char(out, '\n');
-}
-
 /* False: there is no such thing to show. */
-static bool show_part(const hl__session *s, const line *l, const hl_model_info *info, hl_buf *out) {
+static bool show_part(const hl__session *s, const line *l, struct json_object *shown, hl_buf *out) {
     if (is(l, 1, "info"))
-        hl__show_info(info, false, out);
+        hl__show_info(shown, false, out);
     else if (is(l, 1, "license"))
-        text_or(out, info->license, "No license was specified for this model.");
+        text_or(out, hl__member_text(shown, "license"), "No license was specified for this model.");
     else if (is(l, 1, "modelfile"))
-        modelfile(info, out);
+        text_or(out, hl__member_text(shown, "modelfile"), "");
     else if (is(l, 1, "parameters"))
-        both_parameters(s, info, out);
+        both_parameters(s, shown, out);
     else if (is(l, 1, "system"))
-        text_or(out, s->system.len > 0 ? hl_buf_str(&s->system) : info->system,
+        text_or(out, s->system.len > 0 ? hl_buf_str(&s->system) : hl__member_text(shown, "system"),
                 "No system message was specified for this model.");
     else if (is(l, 1, "template"))
-        text_or(out, info->template_text, "No prompt template was specified for this model.");
+        text_or(out, hl__member_text(shown, "template"),
+                "No prompt template was specified for this model.");
     else
         return false;
     return true;
 }
 
 static hl_status show(hl__session *s, const line *l, hl_error *err) {
-    hl_model_info info;
+    struct json_object *shown;
     hl_buf out;
+    hl_error own;
     if (l->n < 2) return hl__out(hl_str_from(HELP_SHOW), err);
-    HL_TRY(hl_client_show(s->client, hl_buf_str(&s->model), false, &info, err));
+    if (hl_client_show(s->client, hl_buf_str(&s->model), false, &shown, &own) < 0)
+        return say(err, "error: %s\n", own.text);
     hl_buf_init(&out, 0);
-    hl_status st = show_part(s, l, &info, &out)
+    hl_status st = show_part(s, l, shown, &out)
                        ? hl__out_strange(&out, err)
                        : say(err, "Unknown command '/show %.*s'. Type /? for help\n",
                              HL_STR_ARG(hl_str_slice(l->words[1], 0, 80)));
     hl_buf_deinit(&out);
-    hl_model_info_deinit(&info);
+    json_object_put(shown);
     return st;
 }
 
@@ -312,7 +333,7 @@ static hl_status load(hl__session *s, const line *l, hl_error *err) {
     hl_error own;
     if (l->n != 2) return hl__out(HL_STR("Usage:\n  /load <modelname>\n"), err);
     HL_TRY(say(err, "Loading model '%.*s'\n", HL_STR_ARG(hl_str_slice(l->words[1], 0, 400))));
-    hl_status st = hl_client_load(s->client, l->words[1], &s->options, NULL, &own);
+    hl_status st = hl_client_load(s->client, l->words[1], &s->options, &own);
     if (st == HL_ENOTFOUND)
         return say(err, "Couldn't find model '%.*s'\n",
                    HL_STR_ARG(hl_str_slice(l->words[1], 0, 400)));
@@ -321,6 +342,33 @@ static hl_status load(hl__session *s, const line *l, hl_error *err) {
     hl_buf_append_str(&s->model, l->words[1]);
     hl__session_clear(s);
     return hl_buf_status(&s->model, "the model's name", err);
+}
+
+static hl_status save(hl__session *s, const line *l, hl_error *err) {
+    hl_error own;
+    hl_buf body;
+    if (l->n != 2) return hl__out(HL_STR("Usage:\n  /save <modelname>\n"), err);
+    hl_request req = hl__session_request(s);
+    hl_buf_init(&body, 0);
+    hl__ask_create(&req, l->words[1], &body);
+    hl_status st = hl_buf_status(&body, "the session", &own);
+    if (st >= 0) st = hl_client_create(s->client, req.model, hl_buf_str(&body), &own);
+    hl_buf_deinit(&body);
+    if (st < 0) return say(err, "error: %s\n", own.text);
+    return say(err, "Created new model '%.*s'\n", HL_STR_ARG(hl_str_slice(l->words[1], 0, 400)));
+}
+
+static hl_status list(hl__session *s, hl_error *err) {
+    struct json_object *answer;
+    hl_error own;
+    hl_buf out;
+    if (hl_client_list(s->client, &answer, &own) < 0) return say(err, "error: %s\n", own.text);
+    hl_buf_init(&out, 0);
+    hl__models_list(answer, hl_clock_wall_ns() / 1000000, &out);
+    hl_status st = hl__out_strange(&out, err);
+    hl_buf_deinit(&out);
+    json_object_put(answer);
+    return st;
 }
 
 hl_status hl__repl_command(hl__repl *r, hl_str text, hl_error *err) {
@@ -332,8 +380,8 @@ hl_status hl__repl_command(hl__repl *r, hl_str text, hl_error *err) {
     if (is(&l, 0, "/show")) return show(r->session, &l, err);
     if (is(&l, 0, "/load")) return load(r->session, &l, err);
     if (is(&l, 0, "/?") || is(&l, 0, "/help")) return help(&l, err);
-    if (is(&l, 0, "/save") || is(&l, 0, "/list"))
-        return say(err, "%.*s is not supported yet.\n", HL_STR_ARG(l.words[0]));
+    if (is(&l, 0, "/save")) return save(r->session, &l, err);
+    if (is(&l, 0, "/list")) return list(r->session, err);
     if (is(&l, 0, "/clear")) {
         hl__session_clear(r->session);
         return hl__out(HL_STR("Cleared session context\n"), err);

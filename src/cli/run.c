@@ -1,15 +1,17 @@
 /* Chat with a model: one question, or interactively. */
-#include "base/log.h"
 #include "cli/answer.h"
 #include "cli/command.h"
+#include "cli/embed.h"
 #include "cli/interrupt.h"
+#include "cli/member.h"
 #include "cli/repl.h"
+#include "cli/show_text.h"
 #include "config/duration.h"
 #include "serve/format.h"
 
 typedef struct args {
-    bool verbose, insecure, nowordwrap, hidethinking, truncate;
-    hl_str keepalive, format, think;
+    bool verbose, insecure, nowordwrap, hidethinking;
+    hl_str keepalive, format, think, truncate;
     int64_t dimensions;
     hl_flag_texts stop;
 } args;
@@ -33,8 +35,8 @@ static const hl_flag FLAGS[] = {
      "End the answer before this text; may be repeated"},
     {"think", 0, HL_FLAG_OPTIONAL, offsetof(args, think), "LEVEL", "true",
      "Enable thinking: true, false, low, medium, high or max (default: on where the model can)"},
-    {"truncate", 0, HL_FLAG_SWITCH, offsetof(args, truncate), NULL, NULL,
-     "For embedding models: truncate inputs exceeding context length"},
+    {"truncate", 0, HL_FLAG_OPTIONAL, offsetof(args, truncate), "BOOL", "true",
+     "For embedding models: truncate inputs exceeding context length (default true)"},
     {"verbose", 0, HL_FLAG_SWITCH, offsetof(args, verbose), NULL, NULL,
      "Show timings for response"},
 };
@@ -50,14 +52,24 @@ static hl_status read_think(const args *a, hl_think *ret, hl_error *err) {
                    HL_STR_ARG(hl_str_slice(a->think, 0, 80)));
 }
 
-static hl_status check_args(const args *a, hl_error *err) {
+static hl_status set_keep(hl_client *c, const args *a, hl_error *err) {
     int64_t keep_ns;
-    if (a->keepalive.ptr) {
-        hl_status st = hl_duration_parse(a->keepalive, &keep_ns, err);
-        if (st < 0) hl_error_prefix(err, "--keepalive");
-        if (st < 0) return st;
-    }
-    return HL_OK;
+    if (!a->keepalive.ptr) return HL_OK;
+    hl_status st = hl_duration_parse(a->keepalive, &keep_ns, err);
+    if (st < 0)
+        hl_error_prefix(err, "--keepalive");
+    else
+        hl_client_set_keep(c, keep_ns);
+    return st;
+}
+
+static hl_status read_embed(const args *a, hl__embed *ret, hl_error *err) {
+    *ret = (hl__embed){.dimensions = a->dimensions};
+    if (!a->truncate.ptr) return HL_OK;
+    ret->set_truncate = true;
+    if (hl_bool_parse(a->truncate, &ret->truncate)) return HL_OK;
+    return hl_fail(err, HL_EINVAL, "run", "invalid value for --truncate: \"%.*s\"",
+                   HL_STR_ARG(hl_str_slice(a->truncate, 0, 80)));
 }
 
 static hl_status set_up(hl__session *s, const hl__call *call, hl_error *err) {
@@ -68,7 +80,8 @@ static hl_status set_up(hl__session *s, const hl__call *call, hl_error *err) {
     s->hide_thinking = a->hidethinking;
     HL_TRY(read_think(a, &s->think, err));
     HL_TRY(hl_format_parse(a->format, &s->format, &s->schema, err));
-    return hl__session_set_stops(s, a->stop.items, a->stop.n, err);
+    /* A list without entries would stand against the model's own. */
+    return a->stop.n > 0 ? hl__session_set_stops(s, a->stop.items, a->stop.n, err) : HL_OK;
 }
 
 /* -- the prompt -------------------------------------------------------------------------------- */
@@ -102,41 +115,72 @@ static hl_status answer_once(hl__session *s, const hl_request *req, hl_error *er
     return st;
 }
 
+/* A prompt that does not fit is told, not cut behind one's back. */
 static hl_status ask_once(hl__session *s, hl_str prompt, hl_error *err) {
-    char id[HL_REQ_ID_MAX];
-    hl_log_next_req(id);
-    hl_request req = {.id = id,
-                      .model = hl_buf_str(&s->model),
-                      .prompt = prompt,
-                      .think = s->think,
-                      .format = s->format,
-                      .schema = s->schema,
-                      .options = s->options};
-    if (prompt.len == 0) return hl_client_load(s->client, req.model, &s->options, NULL, err);
+    hl_request req = hl__session_request(s);
+    req.prompt = prompt;
+    req.no_truncate = true;
+    if (prompt.len == 0) return hl_client_load(s->client, req.model, &s->options, err);
     return answer_once(s, &req, err);
 }
 
-static hl_status converse(hl__session *s, hl_error *err) {
-    HL_TRY(hl_client_load(s->client, hl_buf_str(&s->model), &s->options, NULL, err));
+/* -- many questions ---------------------------------------------------------------------------- */
+
+/* The messages that the model comes with. */
+static hl_status show_messages(struct json_object *shown, hl_error *err) {
+    struct json_object *messages = hl__member_array(shown, "messages");
+    hl_buf out;
+    hl_buf_init(&out, 0);
+    for (size_t i = 0; i < hl__array_len(messages); i++) {
+        struct json_object *m = json_object_array_get_idx(messages, i);
+        bool user = hl_str_is(hl__member_text(m, "role"), "user");
+        hl_buf_append_cstr(&out, user ? ">>> " : "");
+        hl_buf_append_str(&out, hl__member_text(m, "content"));
+        hl_buf_append_cstr(&out, user ? "\n" : "\n\n");
+    }
+    hl_status st = hl__out_strange(&out, err);
+    hl_buf_deinit(&out);
+    return st;
+}
+
+static hl_status converse(hl__session *s, struct json_object *shown, hl_error *err) {
+    HL_TRY(hl_client_load(s->client, hl_buf_str(&s->model), &s->options, err));
+    HL_TRY(show_messages(shown, err));
     return hl__repl_run(s, err);
 }
 
-static hl_status run_session(hl__session *s, const hl__call *call, hl_error *err) {
-    bool piped = hl__stdin_is_piped();
+static hl_status answer(hl__session *s, const hl__call *call, struct json_object *shown,
+                        hl_error *err) {
     hl_buf prompt;
-    HL_TRY(set_up(s, call, err));
+    hl__embed embed;
+    HL_TRY(read_embed(call->args, &embed, err));
     hl_buf_init(&prompt, 0);
+    bool piped = hl__stdin_is_piped();
     hl_status st = read_prompt(call, piped, &prompt, err);
     bool once = piped || prompt.len > 0 || !hl__out_is_terminal();
-    if (st >= 0) st = once ? ask_once(s, hl_buf_str(&prompt), err) : converse(s, err);
+    if (st >= 0) {
+        if (hl__shown_can(shown, "embedding") && !hl__shown_can(shown, "completion"))
+            st = hl__embed_run(s, &embed, hl_buf_str(&prompt), err);
+        else
+            st = once ? ask_once(s, hl_buf_str(&prompt), err) : converse(s, shown, err);
+    }
     hl_buf_deinit(&prompt);
+    return st;
+}
+
+static hl_status run_session(hl__session *s, const hl__call *call, hl_error *err) {
+    struct json_object *shown;
+    HL_TRY(set_up(s, call, err));
+    HL_TRY(set_keep(s->client, call->args, err));
+    HL_TRY(hl_client_show(s->client, hl_buf_str(&s->model), false, &shown, err));
+    hl_status st = answer(s, call, shown, err);
+    json_object_put(shown);
     return st;
 }
 
 static hl_status run(hl__call *call, hl_error *err) {
     hl_client *c;
     hl__session s;
-    HL_TRY(check_args(call->args, err));
     HL_TRY(hl_client_open(&c, err));
     hl_status st = hl__session_init(&s, c, hl_str_from(call->words[0]), err);
     if (st >= 0) {

@@ -1,6 +1,5 @@
 #include "cli/session.h"
 
-#include "base/log.h"
 #include "base/mem.h"
 #include "cli/answer.h"
 #include "cli/interrupt.h"
@@ -103,18 +102,19 @@ static void show_usage(const hl_usage *usage) {
     hl_buf_deinit(&out);
 }
 
+hl_request hl__session_request(const hl__session *s) {
+    return (hl_request){.model = hl_buf_str(&s->model),
+                        .messages = s->messages,
+                        .n_messages = s->n_messages,
+                        .system = hl_buf_str(&s->system),
+                        .think = s->think,
+                        .format = s->format,
+                        .schema = s->schema,
+                        .options = s->options};
+}
+
 static hl_status answer(hl__session *s, hl__answer *a, hl_error *err) {
-    char id[HL_REQ_ID_MAX];
-    hl_log_next_req(id);
-    hl_request req = {.id = id,
-                      .model = hl_buf_str(&s->model),
-                      .messages = s->messages,
-                      .n_messages = s->n_messages,
-                      .system = hl_buf_str(&s->system),
-                      .think = s->think,
-                      .format = s->format,
-                      .schema = s->schema,
-                      .options = s->options};
+    hl_request req = hl__session_request(s);
     hl__interrupt_begin(s->client, false);
     hl_status st = hl_client_generate(s->client, &req, hl__answer_event, a, err);
     bool interrupted = hl__interrupt_end();

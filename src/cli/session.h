@@ -8,7 +8,7 @@
 #pragma once
 
 #include "base/arena.h"
-#include "serve/client.h"
+#include "cli/client.h"
 
 typedef struct hl__session {
     hl_client *client; /* borrowed */
@@ -28,6 +28,8 @@ hl_status hl__session_init(hl__session *s, hl_client *client, hl_str model,
 void hl__session_deinit(hl__session *s);
 /* Forgets what was said; settings stay. */
 void hl__session_clear(hl__session *s);
+/* What is asked of the model with all that was said and set; borrows the session's. */
+hl_request hl__session_request(const hl__session *s);
 /* Says something, shows the answer, remembers both; after a failure neither.  Ctrl-C ends the
  * answer, and what there is of it is remembered. */
 hl_status hl__session_ask(hl__session *s, hl_str text, hl_error *err) HL_NODISCARD;

@@ -1,6 +1,9 @@
 /* What a model is. */
+#include "cli/client.h"
 #include "cli/command.h"
+#include "cli/member.h"
 #include "cli/show_text.h"
+#include "serve/resolve.h"
 
 typedef struct args {
     bool license, modelfile, parameters, template_text, system, verbose, json;
@@ -21,49 +24,44 @@ static const hl_flag FLAGS[] = {
      "Show detailed model information"},
 };
 
+/* Ends with a newline, also a text that ends in one or is empty. */
 static void line(hl_buf *out, hl_str text) {
     hl_buf_append_str(out, text);
     hl_buf_append_char(out, '\n');
 }
 
-/* As Ollama's, which ends each part with a newline, also one that ends in one or is empty. */
-static void show_modelfile(const hl_model_info *info, hl_buf *out) {
-    hl__show_modelfile(info, out);
-    hl_buf_append_char(out, '\n');
+/* What the part is in the server's answer; NULL: no single part is asked for. */
+static const char *part_of(const args *a) {
+    if (a->license) return "license";
+    if (a->modelfile) return "modelfile";
+    if (a->parameters) return "parameters";
+    if (a->template_text) return "template";
+    return a->system ? "system" : NULL;
 }
 
-static void show_parameters(const hl_model_info *info, hl_buf *out) {
-    hl__show_parameters(&info->options, "", out);
-    if (out->len == 0) hl_buf_append_char(out, '\n');
-}
-
-static void write_part(const args *a, const hl_model_info *info, hl_buf *out) {
-    if (a->license)
-        line(out, info->license);
-    else if (a->modelfile)
-        show_modelfile(info, out);
-    else if (a->parameters)
-        show_parameters(info, out);
-    else if (a->template_text)
-        line(out, info->template_text);
-    else if (a->system)
-        line(out, info->system);
+static void write_part(const hl__call *call, struct json_object *shown, hl_buf *out) {
+    const args *a = call->args;
+    char name[HL_MODEL_NAME_MAX];
+    const char *part = part_of(a);
+    hl_model_display(hl_str_from(call->words[0]), name, sizeof name);
+    if (part)
+        line(out, hl__member_text(shown, part));
     else if (a->json)
-        hl__show_json(info, a->verbose, out);
+        hl__show_json(shown, hl_str_from(name), a->verbose, out);
     else
-        hl__show_info(info, a->verbose, out);
+        hl__show_info(shown, a->verbose, out);
 }
 
 static hl_status show(const hl__call *call, hl_client *c, hl_error *err) {
-    hl_model_info info;
+    struct json_object *shown;
     hl_buf out;
     const args *a = call->args;
-    HL_TRY(hl_client_show(c, hl_str_from(call->words[0]), a->verbose, &info, err));
+    HL_TRY(hl_client_show(c, hl_str_from(call->words[0]), a->verbose, &shown, err));
     hl_buf_init(&out, 0);
-    write_part(a, &info, &out);
+    write_part(call, shown, &out);
     hl_status st = hl__out_strange(&out, err);
     hl_buf_deinit(&out);
-    hl_model_info_deinit(&info);
+    json_object_put(shown);
     return st;
 }
 

@@ -1,6 +1,6 @@
 /* Text to token ids, as a model sees it. */
-#include "base/mem.h"
 #include "cli/command.h"
+#include "serve/inspect.h"
 
 typedef struct args {
     bool json, no_parse_special;
@@ -14,23 +14,21 @@ static const hl_flag FLAGS[] = {
 };
 
 typedef struct job {
-    hl_client *client;
-    hl_str model;
+    hl_inspect model;
     bool parse_special;
     hl_buf out;
 } job;
 
 /* The ids of one text, with this between them. */
 static hl_status append_ids(job *j, hl_str text, char between, hl_error *err) {
-    uint32_t *ids = NULL;
-    size_t n = 0;
-    HL_TRY(hl_client_tokenize(j->client, j->model, text, j->parse_special, &ids, &n, err));
-    for (size_t i = 0; i < n; i++) {
+    hl_tokens tokens = {0};
+    hl_status st = hl_inspect_tokenize(&j->model, text, j->parse_special, &tokens, err);
+    for (size_t i = 0; st >= 0 && i < tokens.n; i++) {
         if (i > 0) hl_buf_append_char(&j->out, between);
-        hl_buf_append_uint(&j->out, ids[i]);
+        hl_buf_append_uint(&j->out, tokens.ids[i]);
     }
-    hl_free(ids);
-    return hl_buf_status(&j->out, "the ids", err);
+    hl_tokens_deinit(&tokens);
+    return st < 0 ? st : hl_buf_status(&j->out, "the ids", err);
 }
 
 static hl_str json_text(struct json_object *s) {
@@ -92,13 +90,13 @@ static hl_status tokenize(job *j, const hl__call *call, hl_buf *text, hl_error *
 
 static hl_status run(hl__call *call, hl_error *err) {
     const args *a = call->args;
-    job j = {.model = hl_str_from(call->words[0]), .parse_special = !a->no_parse_special};
+    job j = {.parse_special = !a->no_parse_special};
     hl_buf text;
     hl_buf_init(&text, 0);
     hl_buf_init(&j.out, 0);
-    hl_status st = hl_client_open(&j.client, err);
+    hl_status st = hl_inspect_open(hl_str_from(call->words[0]), &j.model, err);
     if (st >= 0) st = tokenize(&j, call, &text, err);
-    hl_client_close(j.client);
+    hl_inspect_close(&j.model);
     hl_buf_deinit(&j.out);
     hl_buf_deinit(&text);
     return st;

@@ -77,8 +77,8 @@ expect_out "lemma"
 
 # -- prompts
 long=$(printf 'word %.0s' {1..300})
-bad 65 "num_ctx" "$hl" generate tiny --num-ctx 64 "$long"
-bad 1 "num_ctx" "$hl" run tiny --num-ctx 64 "$long"
+bad 65 "exceeds the available context size" "$hl" generate tiny --num-ctx 64 "$long"
+bad 1 "exceeds the available context size" "$hl" run tiny --num-ctx 64 "$long"
 
 # -- templates and their input
 bad 66 "$tmp/none.jinja" "$hl" render --template "$tmp/none.jinja"

@@ -9,7 +9,9 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 export HOME="$tmp/home" LC_ALL=C.UTF-8 TERM=dumb
 mkdir "$HOME"
-unset HYPERLLAMA_CPU HYPERLLAMA_LOG
+unset HYPERLLAMA_CPU HYPERLLAMA_LOG HYPERLLAMA_API_KEY OLLAMA_API_KEY HYPERLLAMA_HOST OLLAMA_MODELS
+unset HYPERLLAMA_MODELS XDG_RUNTIME_DIR
+export OLLAMA_HOST=127.0.0.1:0 # commands do not find a server that happens to run here
 failures=0
 
 skip() { echo "skipped: $*"; exit 77; }

@@ -1,6 +1,6 @@
 /* The n-th allocation fails while a model is loaded, shown, asked: an error, no crash, and the
  * same client answers afterwards. */
-#include "serve/client.h"
+#include "cli/client.h"
 
 #include "base/mem.h"
 
@@ -10,13 +10,13 @@
 #include <cmocka.h>
 
 static bool count_tokens(void *arg, const hl_event *ev) {
-    *(size_t *)arg += ev->n_tokens;
+    *(size_t *)arg += ev->usage.generated_tokens;
     return true;
 }
 
 static hl_status ask(hl_client *c, hl_error *err) {
     size_t n = 0;
-    hl_request req = {.id = "t", .model = HL_STR("tiny"), .prompt = HL_STR("Hi")};
+    hl_request req = {.model = HL_STR("tiny"), .prompt = HL_STR("Hi")};
     hl_options_init(&req.options);
     req.options.num_predict = 3;
     req.options.num_ctx = 64;
@@ -27,9 +27,9 @@ static hl_status ask(hl_client *c, hl_error *err) {
 }
 
 static hl_status show(hl_client *c, hl_error *err) {
-    hl_model_info info;
-    hl_status st = hl_client_show(c, HL_STR("tiny"), false, &info, err);
-    if (st >= 0) hl_model_info_deinit(&info);
+    struct json_object *shown = NULL;
+    hl_status st = hl_client_show(c, HL_STR("tiny"), false, &shown, err);
+    json_object_put(shown);
     return st;
 }
 

@@ -53,13 +53,16 @@ class Layers(Tree):
     def test_commands_keep_out_of_the_engine(self):
         for header in ("engine/engine.h", "compute/backend.h", "model/model.h"):
             self.assertEqual(len(self.found("cli/a.c", header)), 1, header)
-        for header in ("engine/request.h", "serve/client.h", "gguf/gguf.h", "text/tokenizer.h"):
+        for header in ("engine/request.h", "serve/inspect.h", "gguf/gguf.h", "text/tokenizer.h"):
             self.assertEqual(self.found("cli/a.c", header), [], header)
 
-    def test_only_the_server_command_includes_the_api(self):
+    def test_only_server_and_client_include_api_and_http(self):
         for header in ("api/api.h", "http/address.h"):
             self.assertEqual(self.found("cli/serve.c", header), [], header)
+            self.assertEqual(self.found("cli/server.c", header), [], header)
             self.assertEqual(len(self.found("cli/run.c", header)), 1, header)
+        self.assertEqual(self.found("cli/client.c", "http/client.h"), [])
+        self.assertEqual(len(self.found("cli/client.c", "api/api.h")), 1)
         self.assertEqual(len(self.found("cli/serve.c", "engine/engine.h")), 1)
         self.assertEqual(len(self.found("api/a.c", "cli/cli.h")), 1)
 

@@ -1,9 +1,9 @@
 #include "cli/session.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
+#include <stdlib.h>
+#include <unistd.h>
 
-#include <cmocka.h>
+#include "testing.h"
 
 static void thinking_levels_are_ollamas(void **state) {
     (void)state;
@@ -44,17 +44,22 @@ static void a_failed_question_is_forgotten(void **state) {
     assert_int_equal(hl_client_open(&c, &err), HL_OK);
     assert_int_equal(hl__session_init(&s, c, HL_STR("nope"), &err), HL_OK);
     assert_int_equal(hl__session_ask(&s, HL_STR("hi"), &err), HL_ENOTFOUND);
-    assert_string_equal(err.text, "model 'nope:latest' not found");
+    assert_string_equal(err.text, "model 'nope' not found");
     assert_int_equal(s.n_messages, 0);
     hl__session_deinit(&s);
     hl_client_close(c);
 }
 
 int main(void) {
+    static char home[] = "/tmp/session-test-XXXXXX"; /* no settings, no server but our own */
+    if (!mkdtemp(home) || setenv("HOME", home, 1) != 0) return 1;
+    if (setenv("HYPERLLAMA_HOST", "127.0.0.1:0", 1) != 0) return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(thinking_levels_are_ollamas),
         cmocka_unit_test(stops_and_system_are_copied),
         cmocka_unit_test(a_failed_question_is_forgotten),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    (void)rmdir(home);
+    return failed;
 }

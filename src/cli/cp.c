@@ -1,0 +1,34 @@
+/* Gives a model another name. */
+#include "cli/client.h"
+#include "cli/command.h"
+
+static hl_status copy(const hl__call *call, hl_client *c, hl_error *err) {
+    const char *from = call->words[0], *to = call->words[1];
+    hl_buf out;
+    HL_TRY(hl_client_copy(c, hl_str_from(from), hl_str_from(to), err));
+    hl_buf_init(&out, 0);
+    hl_buf_printf(&out, "copied '%s' to '%s'\n", from, to);
+    hl_status st = hl__out_buf(&out, err);
+    hl_buf_deinit(&out);
+    return st;
+}
+
+static hl_status run(hl__call *call, hl_error *err) {
+    hl_client *c;
+    HL_TRY(hl_client_open(&c, err));
+    hl_status st = copy(call, c, err);
+    hl_client_close(c);
+    return st;
+}
+
+const hl__command hl__command_cp = {
+    .name = "cp",
+    .usage = "cp SOURCE DESTINATION",
+    .summary = "Copy a model",
+    .as_ollama = true,
+    .flags = {NULL, 0, false},
+    .args_bytes = 0,
+    .words_min = 2,
+    .words_max = 2,
+    .run = run,
+};
