@@ -28,6 +28,11 @@ int main(void) { return puts("") < 0; }' >"$dir/x.c"
 fuzzer_links() { has clang && compiles clang -fsanitize=address,undefined,fuzzer-no-link; }
 python_has_venv() { has python3 && python3 -c 'import ensurepip, venv' >/dev/null 2>&1; }
 
+# The page is tested in a browser where Node can drive one: Debian's package (Ubuntu's is a snap).
+wants_browser() {
+    has node && has npm && ! has chromium && grep -q '^ID=debian' /etc/os-release
+}
+
 # The names of the packages that are missing for $1, one a line.
 missing() {
     compiles cc || printf '%s\n' gcc libc6-dev
@@ -48,6 +53,9 @@ missing() {
     has_library libpcre2-8 || echo libpcre2-dev
     compiles clang || echo clang
     python_has_venv || printf '%s\n' python3 python3-venv
+    has openssl || echo openssl
+    wants_browser && echo chromium
+    return 0
 }
 
 # clang's own runtime is a package named after clang's version, known once clang is there.

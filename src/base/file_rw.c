@@ -69,9 +69,9 @@ hl_status hl_file_rw_read(const hl_file_rw *f, uint64_t at, void *out, size_t ca
     HL_ASSERT(f->fd >= 0 && at <= INT64_MAX && cap <= INT64_MAX - at);
     *ret_n = 0;
     while (*ret_n < cap) {
-        ssize_t n = hl__fs_fault() ? -1
-                                   : pread(f->fd, (char *)out + *ret_n, cap - *ret_n,
-                                           (off_t)(at + *ret_n));
+        ssize_t n = hl__fs_fault()
+                        ? -1
+                        : pread(f->fd, (char *)out + *ret_n, cap - *ret_n, (off_t)(at + *ret_n));
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return hl__fs_fail(err, "read", "a file");
         if (n == 0) return HL_OK;

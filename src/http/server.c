@@ -342,7 +342,7 @@ static struct MHD_Daemon *start_daemon(hl__listener *l, const hl__pem *pem) {
     struct MHD_OptionItem tls[] = {
         {MHD_OPTION_HTTPS_MEM_CERT, 0, pem ? pem->cert.ptr : NULL},
         {MHD_OPTION_HTTPS_MEM_KEY, 0, pem ? pem->key.ptr : NULL},
-        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(size_t) "NORMAL:-VERS-TLS1.0:-VERS-TLS1.1"},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(size_t)"NORMAL:-VERS-TLS1.0:-VERS-TLS1.1"},
         {MHD_OPTION_END, 0, NULL}};
     struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
     return MHD_start_daemon(flags, 0, NULL, NULL, on_request, l, MHD_OPTION_NOTIFY_COMPLETED,

@@ -48,7 +48,8 @@ typedef struct hl_package {
     hl_str parent;                                   /* as it is shown */
     const hl_str *families;
     size_t n_families;
-    hl_str renderer, parser, requires;
+    hl_str renderer, parser,
+        requires;
     hl_str projector_path, adapter_path; /* of the first */
 
     hl_arena *arena; /* of the texts */

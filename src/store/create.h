@@ -38,8 +38,9 @@ typedef struct hl_create {
     const hl_str *licenses;       /* [n_licenses] */
     size_t n_licenses;
     struct json_object *parameters, *messages; /* an object, an array; NULL: the parent's */
-    hl_str renderer, parser, requires;         /* empty: the parent's */
-    hl_str quantize;                           /* empty: as it is */
+    hl_str renderer, parser,
+        requires;    /* empty: the parent's */
+    hl_str quantize; /* empty: as it is */
 } hl_create;
 
 typedef struct hl_create_progress {

@@ -34,7 +34,7 @@ static void plan_job(world *w, sim_job *j) {
     j->task = (hl__task){.path = paths[j->model], .name = paths[j->model]};
     j->task.load_only = one_in(w, 12);
     j->task.prepare_only = !j->task.load_only && one_in(w, 12);
-    if (one_in(w, 8)) j->task.ctx = 256 << below(w, 3); /* 256, 512, 1024 */
+    if (one_in(w, 8)) j->task.ctx = 256u << below(w, 3); /* 256, 512, 1024 */
     j->task.set_keep = one_in(w, 6);
     j->task.keep_ns = one_in(w, 3) ? HL_DURATION_FOREVER : (int64_t)below(w, 1000);
     if (one_in(w, 3)) j->task.keep_ns = 0;
