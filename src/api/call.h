@@ -86,6 +86,7 @@ struct hl__call {
     const hl__voice *voice;
     void *state;     /* the voice's own, given to drop_state at the end; may live in the arena */
     hl__fields body; /* owned */
+    size_t body_bytes;
     hl_arena *arena; /* owned */
 
     /* The request. */

@@ -389,8 +389,20 @@ static bool init_choice(hl__call *c, uint32_t i) {
     return i == 0 || copy_json(ch);
 }
 
+/* A prompt is rendered, and its JSON copied, for each of its answers. */
+static hl_status check_copies(const hl__call *c, hl_error *err) {
+    enum { COPIES_BYTES_MAX = 32 << 20 };
+    uint32_t n = c->n_each && !c->req.template_vars ? c->n_each : c->n_choices;
+    size_t bytes_max = COPIES_BYTES_MAX / n;
+    if (n == 1 || c->body_bytes <= bytes_max) return HL_OK;
+    return hl_fail(err, HL_ELIMIT, "api",
+                   "%u answers to a request of %zu bytes: %zu bytes would be the most", n,
+                   c->body_bytes, bytes_max);
+}
+
 hl_status hl__call_create_choices(hl__call *c, hl_error *err) {
     HL_ASSERT(c->package && !c->choices && c->n_choices >= 1);
+    HL_TRY(check_copies(c, err));
     c->choices = HL_ARENA_ARRAY(c->arena, c->n_choices, hl__choice);
     bool fits = c->choices != NULL;
     for (uint32_t i = 0; fits && i < c->n_choices; i++) fits = init_choice(c, i);

@@ -4,8 +4,10 @@
  *
  *     make    parses the body, the route reads it; what is wrong is answered
  *     start   finds the model and gives the jobs to the hub, some at a time, so that many inputs
- * are computed together and still leave room for others; without inputs the model is loaded end of
- * the last job: the answer.  When one fails or the client leaves, the others are cancelled
+ *             are computed together and still leave room for others; without inputs the model is
+ *             loaded
+ *     end     of the last job: the answer.  When one fails or the client leaves, the others are
+ *             cancelled
  *
  * Ownership: start takes the call.
  * Threads: make and start on the server's; the rest wherever a job ends, each input by itself.

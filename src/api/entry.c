@@ -156,7 +156,7 @@ bool hl__entry_check(hl_api *a, hl_http_exchange *x, hl_str allow) {
     const char *origin = hl_http_header(x, "Origin");
     hl_str host = hl_str_from(hl_http_header(x, "Host"));
     bool preflight = strcmp(hl_http_method(x), "OPTIONS") == 0 && origin[0];
-    uint32_t retry_s;
+    uint32_t retry_s = 0;
     hl_gate_answer gate = preflight ? HL_GATE_OPEN : ask_gate(a, x, &retry_s);
     if (preflight) add_allow(x, allow);
     if (!host_allowed(a, x) || !hl__origin_allowed(hl_str_from(origin), host, a->origins)) {

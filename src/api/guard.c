@@ -1,5 +1,7 @@
 #include "api/guard.h"
 
+#include "config/settings.h"
+
 /* Scheme and host of this machine, each alone and with any port; then what programs bring. */
 static const char *const BUILT_IN[] = {
     "http://localhost", "https://localhost", "http://localhost:*", "https://localhost:*",
@@ -18,19 +20,6 @@ static bool matches(hl_str pattern, hl_str origin) {
            hl_str_ends(origin, tail);
 }
 
-/* The entry at *at of a list with commas, trimmed of blanks; false at its end. */
-static bool next_entry(hl_str list, size_t *at, hl_str *ret) {
-    if (*at >= list.len) return false;
-    size_t end = hl_str_find(list, HL_STR(","), *at);
-    if (end == SIZE_MAX) end = list.len;
-    hl_str entry = hl_str_slice(list, *at, end);
-    while (entry.len > 0 && entry.ptr[0] == ' ') entry = hl_str_slice(entry, 1, entry.len);
-    while (entry.len > 0 && entry.ptr[entry.len - 1] == ' ') entry.len--;
-    *at = end + 1;
-    *ret = entry;
-    return true;
-}
-
 /* "http://HOST" and "https://HOST" ask their own server. */
 static bool is_same_host(hl_str origin, hl_str host) {
     static const char *const schemes[] = {"http://", "https://"};
@@ -45,7 +34,7 @@ static bool is_same_host(hl_str origin, hl_str host) {
 
 bool hl__origin_anybody(hl_str extra) {
     hl_str entry;
-    for (size_t at = 0; next_entry(extra, &at, &entry);)
+    for (size_t at = 0; hl_list_next(extra, &at, &entry);)
         if (hl_str_is(entry, "*")) return true;
     return false;
 }
@@ -53,8 +42,8 @@ bool hl__origin_anybody(hl_str extra) {
 bool hl__origin_allowed(hl_str origin, hl_str host, hl_str extra) {
     hl_str entry;
     if (origin.len == 0 || is_same_host(origin, host)) return true;
-    for (size_t at = 0; next_entry(extra, &at, &entry);)
-        if (entry.len > 0 && matches(entry, origin)) return true;
+    for (size_t at = 0; hl_list_next(extra, &at, &entry);)
+        if (matches(entry, origin)) return true;
     for (size_t i = 0; i < sizeof BUILT_IN / sizeof *BUILT_IN; i++)
         if (matches(hl_str_from(BUILT_IN[i]), origin)) return true;
     return false;

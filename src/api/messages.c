@@ -1,5 +1,15 @@
 /* A request's messages. */
 #include "api/fields.h"
+#include "base/map.h"
+
+/* What reading one message needs of those before it. */
+typedef struct reader {
+    bool openai;
+    hl_arena *arena;
+    hl_map ids;    /* of calls so far, to indexes of names */
+    hl_str *names; /* [n_names] of the tools that the last call of an id has called */
+    size_t n_names, names_cap;
+} reader;
 
 static hl_status no_memory(hl_error *err) {
     return hl_fail(err, HL_ENOMEM, "api", "no memory for the request");
@@ -159,27 +169,48 @@ static hl_status read_tool_call(struct json_object *call, bool openai, hl_error 
     return hl_fail(err, HL_EINVAL, "api", "the arguments of a tool call are no object");
 }
 
-static hl_status read_tool_calls(const hl__fields *f, bool openai, hl_message *ret, hl_error *err) {
-    struct json_object *calls;
-    HL_TRY(hl__field_array(f, "tool_calls", &calls, err));
-    size_t n = calls ? json_object_array_length(calls) : 0;
-    for (size_t i = 0; i < n; i++)
-        HL_TRY(read_tool_call(json_object_array_get_idx(calls, i), openai, err));
-    if (n > 0) ret->tool_calls = calls;
+static bool grow_names(reader *r) {
+    size_t cap = r->names_cap ? 2 * r->names_cap : 16;
+    hl_str *names = HL_ARENA_ARRAY(r->arena, cap, hl_str);
+    if (!names) return false;
+    if (r->n_names > 0) memcpy(names, r->names, r->n_names * sizeof *names);
+    r->names = names;
+    r->names_cap = cap;
+    return true;
+}
+
+/* Ids may come again in later turns. */
+static hl_status note_call(reader *r, struct json_object *call, hl_error *err) {
+    hl_str id = hl__json_get_str(call, "id");
+    hl_str name = hl__json_get_str(hl__json_get(call, "function"), "name");
+    uint32_t at;
+    if (id.len == 0) return HL_OK;
+    if (hl_map_find(&r->ids, id, &at)) {
+        r->names[at] = name;
+        return HL_OK;
+    }
+    if (r->n_names == r->names_cap && !grow_names(r)) return no_memory(err);
+    HL_TRY(hl_map_add(&r->ids, id, (uint32_t)r->n_names, err));
+    r->names[r->n_names++] = name;
     return HL_OK;
 }
 
-static hl_str name_by_id(const hl_message *messages, size_t n, hl_str id) {
-    for (size_t i = n; i-- > 0;) {
-        size_t n_calls = messages[i].tool_calls ? json_object_array_length(messages[i].tool_calls)
-                                                : 0;
-        for (size_t k = 0; k < n_calls; k++) {
-            struct json_object *call = json_object_array_get_idx(messages[i].tool_calls, k);
-            if (hl_str_eq(hl__json_get_str(call, "id"), id))
-                return hl__json_get_str(hl__json_get(call, "function"), "name");
-        }
+static hl_str name_by_id(const reader *r, hl_str id) {
+    uint32_t at;
+    return hl_map_find(&r->ids, id, &at) ? r->names[at] : (hl_str){"", 0};
+}
+
+static hl_status read_tool_calls(const hl__fields *f, reader *r, hl_message *ret, hl_error *err) {
+    struct json_object *calls;
+    HL_TRY(hl__field_array(f, "tool_calls", &calls, err));
+    size_t n = calls ? json_object_array_length(calls) : 0;
+    for (size_t i = 0; i < n; i++) {
+        struct json_object *call = json_object_array_get_idx(calls, i);
+        HL_TRY(read_tool_call(call, r->openai, err));
+        HL_TRY(note_call(r, call, err));
     }
-    return (hl_str){"", 0};
+    if (n > 0) ret->tool_calls = calls;
+    return HL_OK;
 }
 
 /* -- messages ---------------------------------------------------------------------------------- */
@@ -212,9 +243,8 @@ static hl_status read_thinking(const hl__fields *f, bool openai, hl_message *ret
     return hl__field_str(f, "reasoning", &ret->thinking, err);
 }
 
-static hl_status read_message(struct json_object *v, bool openai, hl_arena *arena,
-                              const hl_message *before, size_t n_before, hl_message *ret,
-                              hl_error *err) {
+static hl_status read_message(struct json_object *v, reader *r, hl_message *ret, hl_error *err) {
+    bool openai = r->openai;
     hl__fields f = {v, openai ? "Message" : "ChatRequest.messages"};
     hl_str call_id = {"", 0};
     if (!is_type(v, json_type_object))
@@ -223,14 +253,13 @@ static hl_status read_message(struct json_object *v, bool openai, hl_arena *aren
                        "%s.Message",
                        hl__json_type_name(v), openai ? "ChatCompletionRequest" : "ChatRequest",
                        openai ? "openai" : "api");
-    HL_TRY(read_role(&f, openai, arena, ret, err));
-    HL_TRY(read_content(&f, openai, arena, ret, err));
+    HL_TRY(read_role(&f, openai, r->arena, ret, err));
+    HL_TRY(read_content(&f, openai, r->arena, ret, err));
     HL_TRY(read_thinking(&f, openai, ret, err));
     HL_TRY(hl__field_str(&f, openai ? "name" : "tool_name", &ret->tool_name, err));
     HL_TRY(hl__field_str(&f, "tool_call_id", &call_id, err));
-    if (ret->tool_name.len == 0 && call_id.len > 0)
-        ret->tool_name = name_by_id(before, n_before, call_id);
-    return read_tool_calls(&f, openai, ret, err);
+    if (ret->tool_name.len == 0 && call_id.len > 0) ret->tool_name = name_by_id(r, call_id);
+    return read_tool_calls(&f, r, ret, err);
 }
 
 hl_status hl__read_messages(struct json_object *array, bool openai, hl_arena *arena,
@@ -238,9 +267,12 @@ hl_status hl__read_messages(struct json_object *array, bool openai, hl_arena *ar
     size_t n = array ? json_object_array_length(array) : 0;
     hl_message *messages = HL_ARENA_ARRAY(arena, n + 1, hl_message);
     if (!messages) return no_memory(err);
-    for (size_t i = 0; i < n; i++)
-        HL_TRY(read_message(json_object_array_get_idx(array, i), openai, arena, messages, i,
-                            &messages[i], err));
+    reader r = {.openai = openai, .arena = arena};
+    hl_status st = hl_map_init(&r.ids, 16, err);
+    for (size_t i = 0; i < n && st >= 0; i++)
+        st = read_message(json_object_array_get_idx(array, i), &r, &messages[i], err);
+    hl_map_deinit(&r.ids);
+    if (st < 0) return st;
     ret->messages = messages;
     ret->n_messages = n;
     return HL_OK;

@@ -1,5 +1,6 @@
 #include "api/entry.h"
 #include "api/health.h"
+#include "api/ollama/transfers.h"
 #include "api/visit.h"
 #include "base/mem.h"
 
@@ -28,8 +29,10 @@ hl_status hl_api_create(const hl_api_config *config, hl_api **ret, hl_error *err
     if (gethostname(a->machine_name, sizeof a->machine_name - 1) != 0) a->machine_name[0] = '\0';
     hl_catalog_config catalog = {.models_dir = config->settings->models,
                                  .allow_paths = config->allow_paths,
-                                 .prune = !config->allow_paths};
+                                 .prune = !config->allow_paths,
+                                 .remember = config->remember};
     hl_status st = hl_catalog_open(&catalog, &a->catalog, err);
+    if (st >= 0) st = hl__transfers_open(&a->transfers, err);
     if (st < 0)
         hl_api_destroy(a);
     else
@@ -37,8 +40,13 @@ hl_status hl_api_create(const hl_api_config *config, hl_api **ret, hl_error *err
     return st;
 }
 
+void hl_api_quiesce(hl_api *a) {
+    hl__transfers_cancel(a->transfers);
+}
+
 void hl_api_destroy(hl_api *a) {
     if (!a) return;
+    hl__transfers_close(a->transfers);
     hl_catalog_close(a->catalog);
     hl_free(a);
 }

@@ -11,6 +11,7 @@ struct hl_api {
     hl_api_config config;
     hl_hub *hub;
     hl_catalog *catalog;
+    struct hl__transfers *transfers; /* api/ollama/transfers.h */
     char machine_name[256];
     hl_str origins; /* borrowed from the settings */
 };

@@ -7,9 +7,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/fs.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -243,6 +247,25 @@ hl_status hl_file_link(const char *from, const char *to, hl_error *err) {
     return errno == EEXIST ? HL_DONE : hl__fs_fail(err, "link", from);
 }
 
+static hl_status clone_into(int from_fd, hl_file_out *to, hl_error *err) {
+    if (!hl__fs_fault() && ioctl(to->fd, FICLONE, from_fd) == 0) return hl_file_out_commit(to, err);
+    return hl_fail(err, HL_EUNSUPPORTED, "fs", "%s cannot share another file's bytes", to->path);
+}
+
+hl_status hl_file_clone(const char *from, const char *to, hl_error *err) {
+    int fd;
+    size_t size;
+    hl_file_out *f;
+    HL_TRY(open_regular(from, &fd, &size, err));
+    hl_status st = hl_file_out_open(to, &f, err);
+    if (st >= 0) {
+        st = clone_into(fd, f, err);
+        hl_file_out_close(f);
+    }
+    close(fd);
+    return st;
+}
+
 hl_status hl_file_touch(const char *path, hl_error *err) {
     if (hl__fs_fault() || utimensat(AT_FDCWD, path, NULL, 0) != 0)
         return hl__fs_fail(err, "touch", path);
@@ -266,6 +289,14 @@ void hl_file_lock_drop(hl_file_lock *l) {
     HL_ASSERT(l->fd >= 0);
     (void)close(l->fd);
     l->fd = -1;
+}
+
+hl_status hl_path_real(const char *path, char *ret, size_t cap, hl_error *err) {
+    char real[PATH_MAX];
+    if (hl__fs_fault() || !realpath(path, real)) return hl__fs_fail(err, "find", path);
+    int len = snprintf(ret, cap, "%s", real);
+    if (len > 0 && (size_t)len < cap) return HL_OK;
+    return hl_fail(err, HL_ELIMIT, "fs", "the path of %s is too long", path);
 }
 
 bool hl_path_is_file(const char *path) {

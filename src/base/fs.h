@@ -51,6 +51,9 @@ hl_status hl_file_remove(const char *path, hl_error *err) HL_NODISCARD;
 hl_status hl_file_rename(const char *from, const char *to, hl_error *err) HL_NODISCARD;
 /* A second name of the same bytes.  HL_DONE: `to` is there already and stays as it is. */
 hl_status hl_file_link(const char *from, const char *to, hl_error *err) HL_NODISCARD;
+/* A file of its own that shares the bytes on the disk until one of the two is written to (a
+ * reflink).  EUNSUPPORTED: not from there to there. */
+hl_status hl_file_clone(const char *from, const char *to, hl_error *err) HL_NODISCARD;
 /* Modified now. */
 hl_status hl_file_touch(const char *path, hl_error *err) HL_NODISCARD;
 
@@ -69,6 +72,8 @@ void hl_fs_fail_nth(uint64_t n, bool from_then_on);
  */
 void hl_fs_before_each(void (*hook)(void));
 
+/* The path without links and dots, of at most cap - 1 bytes (ELIMIT). */
+hl_status hl_path_real(const char *path, char *ret, size_t cap, hl_error *err) HL_NODISCARD;
 bool hl_path_is_file(const char *path);
 bool hl_path_is_dir(const char *path);
 /* The directory of the running program, without a slash at the end; false when unknown. */

@@ -85,11 +85,18 @@ static bool is_last_comma(hl_str s, size_t at) {
     return s.ptr[at] == ',' && (next == ']' || next == '}');
 }
 
+static bool begins_value(char c) {
+    return c == '\0' || !strchr("}]:, \t\n\r", c);
+}
+
 static hl_status check_tokens(hl_str s, hl_error *err) {
+    size_t n_values = 0;
     for (size_t at = 0; at < s.len;) {
         char c = s.ptr[at];
         bool ok = true;
         size_t end = at + 1;
+        if (begins_value(c) && ++n_values > HL_JSON_VALUES_MAX)
+            return hl_fail(err, HL_ELIMIT, "json", "more than %d values", HL_JSON_VALUES_MAX);
         if (c == '"') {
             end = scan_string(s, at, &ok);
             if (!ok) at = end;

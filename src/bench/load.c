@@ -21,7 +21,7 @@ typedef struct stream {
     hl_buf body, line, refused;
     uint64_t due_ns, last_ns; /* last: of the last piece; 0: none yet */
     uint64_t n_pieces, n_tokens;
-    bool busy, ended; /* ended: data: [DONE] or an error was seen */
+    bool busy, ended; /* ended: data: [DONE] was seen */
     char url_error[CURL_ERROR_SIZE];
 } stream;
 

@@ -14,15 +14,16 @@
 enum { EXIT_OLLAMA = 1, EXIT_INTERRUPTED = 130, STDIN_BYTES_MAX = 1 << 30 };
 
 static const hl__command *const COMMANDS[] = {
-    &hl__command_serve,    &hl__command_show,   &hl__command_run,   &hl__command_generate,
-    &hl__command_stop,     &hl__command_list,   &hl__command_ps,    &hl__command_cp,
-    &hl__command_rm,       &hl__command_key,    &hl__command_bench, &hl__command_info,
-    &hl__command_tokenize, &hl__command_render,
+    &hl__command_serve,    &hl__command_create, &hl__command_show,     &hl__command_run,
+    &hl__command_generate, &hl__command_stop,   &hl__command_list,     &hl__command_ps,
+    &hl__command_cp,       &hl__command_pull,   &hl__command_push,     &hl__command_rm,
+    &hl__command_import,   &hl__command_verify, &hl__command_prune,    &hl__command_key,
+    &hl__command_bench,    &hl__command_info,   &hl__command_tokenize, &hl__command_render,
 };
 enum { COMMANDS_N = sizeof COMMANDS / sizeof *COMMANDS };
 
 /* Ollama's commands that are still to come: a clear answer instead of "unknown". */
-static const char *const LATER[] = {"create", "pull", "push", "signin", "signout", "launch"};
+static const char *const LATER[] = {"signin", "signout", "launch"};
 
 /* -- for the commands -------------------------------------------------------------------------- */
 

@@ -12,14 +12,15 @@
 #include "http/client.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct hl_client {
     hl_settings settings;    /* zeroed until they are needed */
     hl_http_client *running; /* NULL: not looked for yet, or none */
-    bool looked;
-    hl_http_client *own; /* to `server` */
-    hl__server *server;  /* in this process; NULL: not needed yet */
+    bool looked, loopback;   /* loopback: of the address that was looked at */
+    hl_http_client *own;     /* to `server` */
+    hl__server *server;      /* in this process; NULL: not needed yet */
     hl__ask_how how;
     atomic_bool cancelled;           /* set by hl_client_cancel, cleared when a request begins */
     _Atomic(hl_http_client *) asked; /* by the request that runs */
@@ -182,6 +183,7 @@ static hl_status look(hl_client *c, hl_error *err) {
         HL_TRY(connect_to(&at, NULL, &c->running, err));
         HL_TRY(decide(c, &at, err));
     }
+    c->loopback = at.loopback;
     c->looked = true;
     return HL_OK;
 }
@@ -361,12 +363,12 @@ hl_status hl_client_show(hl_client *c, hl_str model, bool verbose, struct json_o
 }
 
 hl_status hl_client_list(hl_client *c, struct json_object **ret, hl_error *err) {
-    hl_http_ask ask = {.method = "GET", .path = "/api/tags"};
+    hl_http_ask ask = {.method = "GET", .path = "/api/tags?wide"};
     return ask_json(c, HL_STR(""), &ask, ret, err);
 }
 
 hl_status hl_client_ps(hl_client *c, struct json_object **ret, hl_error *err) {
-    hl_http_ask ask = {.method = "GET", .path = "/api/ps"};
+    hl_http_ask ask = {.method = "GET", .path = "/api/ps?wide"};
     return ask_json(c, HL_STR(""), &ask, ret, err);
 }
 
@@ -399,6 +401,63 @@ hl_status hl_client_delete(hl_client *c, hl_str model, hl_error *err) {
 hl_status hl_client_create(hl_client *c, hl_str from, hl_str body, hl_error *err) {
     hl_http_ask ask = {.method = "POST", .path = "/api/create", .body = body};
     return ask_only(c, from, &ask, err);
+}
+
+hl_status hl_client_watch(hl_client *c, hl_str from, const char *path, hl_str body,
+                          hl_client_line_fn *take, void *arg, hl_error *err) {
+    hl_http_client *http;
+    atomic_store(&c->cancelled, false);
+    HL_TRY(choose(c, from, &http, err));
+    hl_http_ask ask = {.method = "POST", .path = path, .body = body};
+    atomic_store(&c->asked, http);
+    hl_status st = atomic_load(&c->cancelled)
+                       ? hl_fail(err, HL_ECANCELLED, "client", "cancelled")
+                       : hl_http_client_stream(http, &ask, HL_HTTP_NDJSON, take, arg, err);
+    atomic_store(&c->asked, NULL);
+    return st < 0 ? refine(http, st, err) : st;
+}
+
+/* -- blobs ------------------------------------------------------------------------------------- */
+
+hl_status hl_client_find(hl_client *c, hl_client_place *ret, hl_error *err) {
+    HL_TRY(look(c, err));
+    *ret = !c->running ? HL_CLIENT_OURS : c->loopback ? HL_CLIENT_HERE : HL_CLIENT_ELSEWHERE;
+    return HL_OK;
+}
+
+static void blob_path(const char *digest, char ret[128]) {
+    int len = snprintf(ret, 128, "/api/blobs/%s", digest);
+    HL_ASSERT(len > 0 && len < 128);
+}
+
+hl_status hl_client_has_blob(hl_client *c, const char *digest, bool *ret, hl_error *err) {
+    char path[128];
+    blob_path(digest, path);
+    hl_http_ask ask = {.method = "HEAD", .path = path};
+    hl_status st = ask_only(c, HL_STR(""), &ask, err);
+    *ret = st >= 0;
+    return st == HL_ENOTFOUND ? HL_OK : st;
+}
+
+hl_status hl_client_send_blob(hl_client *c, const char *digest, hl_bytes data,
+                              void (*sent)(void *arg, uint64_t bytes), void *arg, hl_error *err) {
+    char path[128];
+    hl_http_client *http;
+    hl_buf answer;
+    blob_path(digest, path);
+    HL_TRY(choose(c, HL_STR(""), &http, err));
+    hl_http_ask ask = {.method = "POST",
+                       .path = path,
+                       .body = {(const char *)data.ptr, data.len},
+                       .on_sent = sent,
+                       .sent_arg = arg};
+    hl_buf_init(&answer, 0);
+    atomic_store(&c->asked, http);
+    hl_status st = atomic_load(&c->cancelled) ? hl_fail(err, HL_ECANCELLED, "client", "cancelled")
+                                              : hl_http_client_fetch(http, &ask, &answer, err);
+    atomic_store(&c->asked, NULL);
+    hl_buf_deinit(&answer);
+    return st < 0 ? refine(http, st, err) : st;
 }
 
 hl_status hl_client_embed(hl_client *c, hl_str model, hl_str body, struct json_object **ret,

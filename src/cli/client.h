@@ -55,6 +55,28 @@ hl_status hl_client_copy(hl_client *c, hl_str from, hl_str to, hl_error *err) HL
 hl_status hl_client_delete(hl_client *c, hl_str model, hl_error *err) HL_NODISCARD;
 /* body: of /api/create, whose "from" is this model. */
 hl_status hl_client_create(hl_client *c, hl_str from, hl_str body, hl_error *err) HL_NODISCARD;
+/* False: that is enough. */
+typedef bool hl_client_line_fn(void *arg, hl_str line);
+/* Lines of JSON as they come, of a path that makes, fetches or sends models; hl_client_cancel ends
+ * it with ECANCELLED.  from: a file's path if it is made of one, else empty.  HL_DONE: take has
+ * said that it is enough. */
+hl_status hl_client_watch(hl_client *c, hl_str from, const char *path, hl_str body,
+                          hl_client_line_fn *take, void *arg, hl_error *err) HL_NODISCARD;
+
+/* Where the server's store can be looked for: */
+typedef enum hl_client_place {
+    HL_CLIENT_ELSEWHERE, /* on another machine */
+    HL_CLIENT_HERE,      /* on this one, wherever */
+    HL_CLIENT_OURS       /* where this process's settings say: the server is its own */
+} hl_client_place;
+hl_status hl_client_find(hl_client *c, hl_client_place *ret, hl_error *err) HL_NODISCARD;
+/* Whether the server has a blob, "sha256:HEX". */
+hl_status hl_client_has_blob(hl_client *c, const char *digest, bool *ret,
+                             hl_error *err) HL_NODISCARD;
+/* sent: called now and then with how many bytes have gone; hl_client_cancel ends it. */
+hl_status hl_client_send_blob(hl_client *c, const char *digest, hl_bytes data,
+                              void (*sent)(void *arg, uint64_t bytes), void *arg,
+                              hl_error *err) HL_NODISCARD;
 /* The answer of /api/embed. */
 hl_status hl_client_embed(hl_client *c, hl_str model, hl_str body, struct json_object **ret,
                           hl_error *err) HL_NODISCARD;

@@ -35,7 +35,9 @@ typedef struct hl__command {
 
 extern const hl__command hl__command_serve, hl__command_show, hl__command_run, hl__command_generate,
     hl__command_stop, hl__command_list, hl__command_ps, hl__command_cp, hl__command_rm,
-    hl__command_bench, hl__command_key, hl__command_info, hl__command_tokenize, hl__command_render;
+    hl__command_pull, hl__command_push, hl__command_create, hl__command_import, hl__command_verify,
+    hl__command_prune, hl__command_bench, hl__command_key, hl__command_info, hl__command_tokenize,
+    hl__command_render;
 
 #define HL__FLAGS(table, with_options) {(table), sizeof(table) / sizeof *(table), (with_options)}
 

@@ -6,15 +6,17 @@
 #include "cli/models.h"
 
 typedef struct args {
-    bool json;
+    bool json, wide;
 } args;
 
 static const hl_flag FLAGS[] = {
     {"json", 0, HL_FLAG_SWITCH, offsetof(args, json), NULL, NULL, "Print the server's JSON"},
+    {"wide", 0, HL_FLAG_SWITCH, offsetof(args, wide), NULL, NULL,
+     "Also show engine, reason and cache"},
 };
 
 typedef hl_status ask_fn(hl_client *c, struct json_object **ret, hl_error *err);
-typedef void table_fn(struct json_object *answer, int64_t now_ms, hl_buf *out);
+typedef void table_fn(struct json_object *answer, int64_t now_ms, bool wide, hl_buf *out);
 
 static hl_status print(const hl__call *call, struct json_object *answer, table_fn *table,
                        hl_error *err) {
@@ -28,7 +30,7 @@ static hl_status print(const hl__call *call, struct json_object *answer, table_f
         hl_buf_append_str(&out, hl__value_json(found));
         hl_buf_append_char(&out, '\n');
     } else {
-        table(found, hl_clock_wall_ns() / 1000000, &out);
+        table(found, hl_clock_wall_ns() / 1000000, a->wide, &out);
     }
     hl_status st = hl__out_strange(&out, err);
     hl_buf_deinit(&out);

@@ -68,29 +68,48 @@ static void number_cell(hl__table *t, struct json_object *model, const char *key
     hl__table_cell(t, hl_str_from(text));
 }
 
+/* The cache of keys and values: "336 MB, 12/84 pages" of it in use or kept. */
+static void cache_cell(hl__table *t, struct json_object *model) {
+    char size[HL__HUMAN_MAX], text[HL__HUMAN_MAX + 64];
+    struct json_object *cache = hl__member(model, "cache");
+    uint64_t held = hl__member_uint(cache, "pages_used") + hl__member_uint(cache, "pages_cached");
+    uint64_t all = held + hl__member_uint(cache, "pages_free");
+    hl__size_text(hl__member_uint(cache, "bytes"), size);
+    snprintf(text, sizeof text, "%s, %llu/%llu pages", size, (unsigned long long)held,
+             (unsigned long long)all);
+    hl__table_cell(t, hl_str_from(cache ? text : "-"));
+}
+
+static void engine_cells(hl__table *t, struct json_object *model) {
+    hl__table_cell(t, hl__member_text(model, "engine"));
+    hl__table_cell(t, hl__member_text(model, "reason"));
+}
+
 /* -- tables ------------------------------------------------------------------------------------ */
 
-void hl__models_list(struct json_object *answer, int64_t now_ms, hl_buf *out) {
-    static const char *const header[] = {"NAME", "ID", "SIZE", "MODIFIED"};
+void hl__models_list(struct json_object *answer, int64_t now_ms, bool wide, hl_buf *out) {
+    static const char *const header[] = {"NAME", "ID", "SIZE", "MODIFIED", "ENGINE", "REASON"};
     struct json_object *models = hl__member_array(answer, "models");
     hl__table t;
-    hl__table_init(&t, 4, header);
+    hl__table_init(&t, wide ? 6 : 4, header);
     for (size_t i = 0; i < hl__array_len(models); i++) {
         struct json_object *model = json_object_array_get_idx(models, i);
         hl__table_cell(&t, hl__member_text(model, "name"));
         digest_cell(&t, model);
         size_cell(&t, model);
         time_cell(&t, model, "modified_at", hl__time_text, now_ms);
+        if (wide) engine_cells(&t, model);
     }
     hl__table_write(&t, "", out);
     hl__table_deinit(&t);
 }
 
-void hl__models_ps(struct json_object *answer, int64_t now_ms, hl_buf *out) {
-    static const char *const header[] = {"NAME", "ID", "SIZE", "PROCESSOR", "CONTEXT", "UNTIL"};
+void hl__models_ps(struct json_object *answer, int64_t now_ms, bool wide, hl_buf *out) {
+    static const char *const header[] = {"NAME",  "ID",    "SIZE",   "PROCESSOR", "CONTEXT",
+                                         "UNTIL", "CACHE", "ENGINE", "REASON"};
     struct json_object *models = hl__member_array(answer, "models");
     hl__table t;
-    hl__table_init(&t, 6, header);
+    hl__table_init(&t, wide ? 9 : 6, header);
     for (size_t i = 0; i < hl__array_len(models); i++) {
         struct json_object *model = json_object_array_get_idx(models, i);
         hl__table_cell(&t, hl__member_text(model, "name"));
@@ -99,6 +118,8 @@ void hl__models_ps(struct json_object *answer, int64_t now_ms, hl_buf *out) {
         processor_cell(&t, model);
         number_cell(&t, model, "context_length");
         time_cell(&t, model, "expires_at", hl__until_text, now_ms);
+        if (wide) cache_cell(&t, model);
+        if (wide) engine_cells(&t, model);
     }
     hl__table_write(&t, "", out);
     hl__table_deinit(&t);

@@ -364,7 +364,7 @@ static hl_status list(hl__session *s, hl_error *err) {
     hl_buf out;
     if (hl_client_list(s->client, &answer, &own) < 0) return say(err, "error: %s\n", own.text);
     hl_buf_init(&out, 0);
-    hl__models_list(answer, hl_clock_wall_ns() / 1000000, &out);
+    hl__models_list(answer, hl_clock_wall_ns() / 1000000, false, &out);
     hl_status st = hl__out_strange(&out, err);
     hl_buf_deinit(&out);
     json_object_put(answer);

@@ -6,6 +6,7 @@
 #include "cli/member.h"
 #include "cli/repl.h"
 #include "cli/show_text.h"
+#include "cli/transfer.h"
 #include "config/duration.h"
 #include "serve/format.h"
 
@@ -24,7 +25,7 @@ static const hl_flag FLAGS[] = {
     {"hidethinking", 0, HL_FLAG_SWITCH, offsetof(args, hidethinking), NULL, NULL,
      "Hide thinking output (if provided)"},
     {"insecure", 0, HL_FLAG_SWITCH, offsetof(args, insecure), NULL, NULL,
-     "Use an insecure registry; nothing is downloaded yet"},
+     "Use an insecure registry: http, and addresses of private networks"},
     {"keepalive", 0, HL_FLAG_TEXT, offsetof(args, keepalive), "DURATION", NULL,
      "Duration to keep a model loaded (e.g. 5m); without a server it goes when this command ends"},
     {"nowordwrap", 0, HL_FLAG_SWITCH, offsetof(args, nowordwrap), NULL, NULL,
@@ -168,11 +169,28 @@ static hl_status answer(hl__session *s, const hl__call *call, struct json_object
     return st;
 }
 
+/* No registry has these. */
+static bool is_path(hl_str model) {
+    return hl_str_starts(model, HL_STR("/")) || hl_str_starts(model, HL_STR(".")) ||
+           hl_str_ends(model, HL_STR(".gguf"));
+}
+
+/* A model that is not here is pulled. */
+static hl_status find_model(const hl__session *s, const hl__call *call, struct json_object **ret,
+                            hl_error *err) {
+    const args *a = call->args;
+    hl__transfer pull = {.model = hl_str_from(call->words[0]), .insecure = a->insecure};
+    hl_status st = hl_client_show(s->client, pull.model, false, ret, err);
+    if (st != HL_ENOTFOUND || is_path(pull.model)) return st;
+    HL_TRY(hl__pull_model(s->client, &pull, err));
+    return hl_client_show(s->client, pull.model, false, ret, err);
+}
+
 static hl_status run_session(hl__session *s, const hl__call *call, hl_error *err) {
     struct json_object *shown;
     HL_TRY(set_up(s, call, err));
     HL_TRY(set_keep(s->client, call->args, err));
-    HL_TRY(hl_client_show(s->client, hl_buf_str(&s->model), false, &shown, err));
+    HL_TRY(find_model(s, call, &shown, err));
     hl_status st = answer(s, call, shown, err);
     json_object_put(shown);
     return st;

@@ -92,8 +92,9 @@ static hl_status serve(const hl_settings *settings, hl_error *err) {
         hl__notify(HL_STR("READY=1"));
         serve_until_signal(s, settings, &ours);
     }
-    hl__server_stop(s);
+    /* A model that is being loaded or made may keep the end waiting: signals end it again. */
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    hl__server_stop(s);
     return st;
 }
 

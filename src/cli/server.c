@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "http/address.h"
 #include "serve/gate.h"
+#include "store/catalog_db.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -129,11 +130,13 @@ static hl_status start_hub(hl__server *s, const hl_settings *settings, hl_error 
 }
 
 static hl_status start_api(hl__server *s, const hl__server_config *config, hl_error *err) {
+    char remember[4096];
     hl_api_config api = {.hub = s->hub,
                          .settings = config->settings,
                          .gate = s->gate,
                          .allow_paths = config->own,
                          .loopback_only = s->loopback_only};
+    if (hl_catalog_db_path(remember, sizeof remember)) api.remember = remember;
     return hl_api_create(&api, &s->api, err);
 }
 
@@ -212,6 +215,7 @@ size_t hl__server_n_open(hl__server *s) {
 
 void hl__server_quiesce(hl__server *s) {
     hl_http_quiesce(s->http);
+    hl_api_quiesce(s->api);
 }
 
 void hl__server_cancel(hl__server *s) {

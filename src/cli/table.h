@@ -9,7 +9,7 @@
 
 #include "base/buf.h"
 
-enum { HL__TABLE_COLUMNS_MAX = 6 };
+enum { HL__TABLE_COLUMNS_MAX = 9 };
 
 typedef struct hl__table {
     hl_buf cells; /* row by row, NUL behind each */

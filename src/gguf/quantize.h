@@ -49,7 +49,7 @@ typedef struct hl_quant_progress {
 } hl_quant_progress;
 
 /* Writes g in the mix to path; progress may be NULL.  EUNSUPPORTED: a tensor that is to be
- * converted is not F32, F16 or BF16; EFORMAT: it has a weight that is not finite or beyond the
- * range of F16; EIO, ENOMEM. */
+ * converted is not F32, F16, BF16 or Q8_0; EFORMAT: it has a weight that is not finite or beyond
+ * the range of F16; EIO, ENOMEM. */
 hl_status hl_gguf_quantize(const hl_gguf *g, hl_quant mix, const char *path,
                            const hl_quant_progress *progress, hl_error *err) HL_NODISCARD;

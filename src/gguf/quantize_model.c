@@ -178,11 +178,12 @@ static hl_status check_weights(const float *x, size_t n, hl_error *err) {
 static hl_status convert(hl_gguf_writer *w, const hl_gguf_tensor *t, hl_dtype to, chunk *c,
                          hl_error *err) {
     hl_dtype_info from = hl_dtype_lookup(t->type);
-    HL_ASSERT(from.block_weights == 1 && from.computes);
-    size_t n_weights = t->data.len / from.block_bytes;
+    HL_ASSERT(from.computes && CHUNK_WEIGHTS % from.block_weights == 0);
+    size_t n_weights = t->data.len / from.block_bytes * from.block_weights;
     for (size_t at = 0; at < n_weights; at += CHUNK_WEIGHTS) {
         size_t n = n_weights - at < CHUNK_WEIGHTS ? n_weights - at : CHUNK_WEIGHTS;
-        hl_dtype_to_f32((hl_dtype)t->type, t->data.ptr + at * from.block_bytes, c->f32, n);
+        const uint8_t *blocks = t->data.ptr + at / from.block_weights * from.block_bytes;
+        hl_dtype_to_f32((hl_dtype)t->type, blocks, c->f32, n);
         HL_TRY(check_weights(c->f32, n, err));
         hl_dtype_from_f32(to, c->f32, c->blocks, n);
         HL_TRY(hl_gguf_writer_write(w, (hl_bytes){c->blocks, hl_dtype_bytes(to, n)}, err));
@@ -197,10 +198,11 @@ static hl_status declare(const hl_gguf *g, hl_quant mix, const uint32_t *types, 
     HL_TRY(hl_gguf_writer_set_u32(w, "general.quantization_version", QUANTIZATION_VERSION, err));
     for (size_t i = 0; i < hl_gguf_n_tensors(g); i++) {
         hl_gguf_tensor t = *hl_gguf_tensor_at(g, i);
-        bool source = t.type == HL_DTYPE_F32 || t.type == HL_DTYPE_F16 || t.type == HL_DTYPE_BF16;
+        bool source = t.type == HL_DTYPE_F32 || t.type == HL_DTYPE_F16 || t.type == HL_DTYPE_BF16 ||
+                      t.type == HL_DTYPE_Q8_0;
         if (t.type != types[i] && !source)
             return hl_fail(err, HL_EUNSUPPORTED, "gguf",
-                           "tensor %.*s is %s; only F32, F16 and BF16 can be quantised",
+                           "tensor %.*s is %s; only F32, F16, BF16 and Q8_0 can be quantised",
                            HL_STR_ARG(t.name), hl_dtype_name((hl_dtype)t.type));
         t.type = types[i];
         HL_TRY(hl_gguf_writer_add_tensor(w, &t, err));

@@ -251,6 +251,23 @@ static bool set_method(hl_http_client *c, const hl_http_ask *ask) {
            set_text(c, CURLOPT_CUSTOMREQUEST, ask->method);
 }
 
+static int tell_sent(void *arg, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
+                     curl_off_t up) {
+    const hl_http_ask *ask = arg;
+    (void)down_total;
+    (void)down;
+    (void)up_total;
+    ask->on_sent(ask->sent_arg, up > 0 ? (uint64_t)up : 0);
+    return 0;
+}
+
+static bool set_watch(hl_http_client *c, const hl_http_ask *ask) {
+    if (!ask->on_sent) return set_long(c, CURLOPT_NOPROGRESS, 1);
+    return curl_easy_setopt(c->easy, CURLOPT_XFERINFOFUNCTION, tell_sent) == CURLE_OK &&
+           curl_easy_setopt(c->easy, CURLOPT_XFERINFODATA, ask) == CURLE_OK &&
+           set_long(c, CURLOPT_NOPROGRESS, 0);
+}
+
 static hl_status prepare(transfer *t, const hl_http_ask *ask) {
     hl_http_client *c = t->client;
     hl_buf url;
@@ -259,7 +276,7 @@ static hl_status prepare(transfer *t, const hl_http_ask *ask) {
     hl_buf_append_cstr(&url, c->url);
     hl_buf_append_cstr(&url, ask->path);
     bool ok = url.failed >= 0 && set_text(c, CURLOPT_URL, url.ptr) && set_method(c, ask) &&
-              set_long(c, CURLOPT_TIMEOUT_MS, (long)ask->total_ms) &&
+              set_watch(c, ask) && set_long(c, CURLOPT_TIMEOUT_MS, (long)ask->total_ms) &&
               curl_easy_setopt(c->easy, CURLOPT_WRITEFUNCTION, take_bytes) == CURLE_OK &&
               curl_easy_setopt(c->easy, CURLOPT_WRITEDATA, t) == CURLE_OK;
     hl_buf_deinit(&url);

@@ -33,9 +33,11 @@ hl_status hl_http_client_open(const hl_http_client_config *config, hl_http_clien
 void hl_http_client_close(hl_http_client *c); /* accepts NULL */
 
 typedef struct hl_http_ask {
-    const char *method, *path; /* "POST", "/api/chat" */
-    hl_str body;               /* JSON; empty: none */
-    uint32_t total_ms;         /* for all of it; 0: as long as it takes */
+    const char *method, *path;                  /* "POST", "/api/chat" */
+    hl_str body;                                /* JSON; empty: none */
+    uint32_t total_ms;                          /* for all of it; 0: as long as it takes */
+    void (*on_sent)(void *arg, uint64_t bytes); /* of the body, now and then; NULL: nobody asks */
+    void *sent_arg;
 } hl_http_ask;
 
 /* The answer's body, appended to *ret, whose bytes_max (0: 256 MiB) is the limit. */

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "serve/load.h"
+#include "store/catalog_db.h"
 
 #include <stdio.h>
 
@@ -14,6 +15,7 @@ enum { ENTRIES_MAX = 4096 };
 struct hl_catalog {
     hl_store *store;
     hl_work *work;
+    hl_catalog_db *db; /* NULL: nothing is remembered */
     bool allow_paths;
     hl_catalog_entry *entries[ENTRIES_MAX]; /* [n], owned */
     size_t n;
@@ -27,12 +29,25 @@ static void prune(void *arg) {
         hl_log(HL_LOG_WARN, NULL, "msg=\"the store was not pruned\" why=\"%s\"", err.text);
 }
 
+/* Without it all files are read at every start: that is no reason not to start. */
+static void open_db(hl_catalog *c, const char *path) {
+    hl_error err;
+    if (hl_catalog_db_open(path, &c->db, &err) < 0) {
+        c->db = NULL;
+        hl_log(HL_LOG_WARN, NULL, "msg=\"catalog.db is not used\" why=\"%s\"", err.text);
+    } else if (hl_catalog_db_word(c->db)[0]) {
+        hl_log(HL_LOG_WARN, NULL, "msg=\"catalog.db\" file=\"%s\" why=\"%s\"", path,
+               hl_catalog_db_word(c->db));
+    }
+}
+
 hl_status hl_catalog_open(const hl_catalog_config *config, hl_catalog **ret, hl_error *err) {
     hl_catalog *c = hl_calloc(1, sizeof *c);
     if (!c) return hl_fail(err, HL_ENOMEM, "catalog", "no memory");
     c->allow_paths = config->allow_paths;
     hl_status st = hl_store_open_default(config->models_dir, &c->store, err);
     if (st >= 0) st = hl_work_open(&c->work, err);
+    if (st >= 0 && config->remember) open_db(c, config->remember);
     if (st >= 0 && config->prune) st = hl_work_submit(c->work, prune, c, err);
     if (st < 0)
         hl_catalog_close(c);
@@ -57,6 +72,7 @@ void hl_catalog_close(hl_catalog *c) {
     if (!c) return;
     hl_work_close(c->work);
     while (c->n > 0) drop(c, c->n - 1);
+    hl_catalog_db_close(c->db);
     hl_store_close(c->store);
     hl_free(c);
 }
@@ -67,6 +83,67 @@ const hl_store *hl_catalog_store(const hl_catalog *c) {
 
 hl_work *hl_catalog_work(hl_catalog *c) {
     return c->work;
+}
+
+/* -- what is remembered ------------------------------------------------------------------------ */
+
+/* Of the weights that a manifest names; NULL: nothing. */
+static struct json_object *recall_text(const hl_catalog *c, const hl_manifest *m) {
+    size_t at = 0;
+    struct json_object *o = NULL;
+    const hl_layer *weights = hl_manifest_next(m, "model", &at);
+    hl_buf text;
+    if (!c->db || !weights) return NULL;
+    hl_buf_init(&text, 0);
+    if (hl_catalog_db_file(c->db, &weights->digest, HL__SHOW_FORMAT, &text, NULL) >= 0 &&
+        hl_json_parse(hl_buf_str(&text), &o, NULL) < 0)
+        o = NULL;
+    hl_buf_deinit(&text);
+    return o;
+}
+
+/* A blob has its hash for a name; of another length it is damaged, and read. */
+static bool is_recalled(const hl_catalog_entry *e, const hl_manifest *m) {
+    size_t at = 0;
+    hl_file_facts facts;
+    const hl_layer *weights = hl_manifest_next(m, "model", &at);
+    HL_ASSERT(weights); /* recall_text has found it */
+    return hl_str_ends(hl_str_from(e->package->path),
+                       hl_str_from(hl_digest_hex(&weights->digest))) &&
+           hl_file_stat(e->package->path, &facts, NULL) >= 0 && facts.bytes == e->info.file_bytes;
+}
+
+/* The package and the description without opening the weights; false: it is to be done with. */
+static bool recall_entry(const hl_catalog *c, const hl_manifest *m, hl_catalog_entry *e) {
+    hl_str own;
+    struct json_object *text = recall_text(c, m);
+    bool good = text && hl__show_own_template(text, &own, NULL) >= 0 &&
+                hl_package_open_stored(c->store, m, e->name, &own, &e->package, NULL) >= 0;
+    if (good && hl__show_recall(text, e->package, e->name, &e->info, NULL) >= 0) {
+        e->described = is_recalled(e, m);
+        if (!e->described) hl_model_info_deinit(&e->info);
+    }
+    if (good && !e->described) {
+        hl_package_drop(e->package);
+        e->package = NULL;
+    }
+    json_object_put(text);
+    return good && e->described;
+}
+
+/* Whatever comes of it: the next start reads the file again. */
+static void remember(const hl_catalog *c, const hl__loaded *l, const hl_catalog_entry *e) {
+    const char *name = strrchr(e->path, '/');
+    hl_digest d;
+    hl_buf text;
+    if (!c->db || !e->stored || !name || e->package->adapter_path.len > 0) return;
+    if (!hl_digest_parse(hl_str_from(name + 1), &d)) return;
+    hl_buf_init(&text, 0);
+    hl__show_print(l, &e->info, &text);
+    hl_status st = hl_buf_status(&text, "a description", NULL);
+    if (st >= 0) st = hl_catalog_db_set_file(c->db, &d, HL__SHOW_FORMAT, hl_buf_str(&text), NULL);
+    hl_buf_deinit(&text);
+    (void)st;
 }
 
 /* -- entries ----------------------------------------------------------------------------------- */
@@ -111,12 +188,21 @@ static hl_status begin_entry(const char *name, const char *source, const hl_file
     return HL_OK;
 }
 
+static hl_status describe_anew(const hl_catalog *c, hl_catalog_entry *e, hl_error *err) {
+    hl__loaded *l;
+    HL_TRY(hl__loaded_open(e->path, e->name, &l, err));
+    hl_status st = hl__show(l, e->package, false, &e->info, err);
+    if (st >= 0) remember(c, l, e);
+    hl__loaded_close(l);
+    return st;
+}
+
 /* Takes e, whose package may be there or not after a failure. */
 static hl_status finish_entry(hl_catalog *c, hl_catalog_entry *e, hl_status st,
                               const hl_catalog_entry **ret, hl_error *err) {
     if (st >= 0) {
         snprintf(e->path, sizeof e->path, "%s", e->package->path);
-        st = describe(e, false, &e->info, err);
+        if (!e->described) st = describe_anew(c, e, err);
     }
     if (st < 0) {
         destroy_entry(e);
@@ -133,12 +219,14 @@ static hl_status finish_entry(hl_catalog *c, hl_catalog_entry *e, hl_status st,
 static hl_status read_stored(const hl_catalog *c, const hl_store_item *item, hl_catalog_entry *e,
                              hl_error *err) {
     hl_manifest m;
+    hl_status st = HL_OK;
     HL_TRY(hl_store_read(c->store, item, &m, err));
     memcpy(e->digest, hl_digest_hex(&m.digest), sizeof e->digest);
     memcpy(e->space, item->name.space, sizeof e->space);
     e->bytes = hl_manifest_bytes(&m);
     e->stored = true;
-    hl_status st = hl_package_open_stored(c->store, &m, e->name, &e->package, err);
+    if (!recall_entry(c, &m, e))
+        st = hl_package_open_stored(c->store, &m, e->name, NULL, &e->package, err);
     hl_manifest_deinit(&m);
     return st;
 }

@@ -2,7 +2,8 @@
  *
  * The models that have names: those of the store (store/store.h), and those that ship with the
  * program (serve/resolve.h) as long as the store has no model of their name.  Described from their
- * files' metadata, remembered until a file changes.
+ * files' metadata, remembered until a file changes, and what stored weights say of themselves from
+ * one start to the next.
  *
  * Paths are no names here unless the catalog's owner says so: what comes over the network must not
  * open any file it likes.
@@ -24,6 +25,7 @@ typedef struct hl_catalog_config {
     const char *models_dir; /* of the store; NULL or empty: the usual places */
     bool allow_paths;       /* a .gguf file's path is a name, too */
     bool prune;             /* the worker begins with what nobody needs (hl_store_prune) */
+    const char *remember; /* catalog.db's path (store/catalog_db.h); NULL: nothing is remembered */
 } hl_catalog_config;
 
 typedef struct hl_catalog_entry {
@@ -33,6 +35,7 @@ typedef struct hl_catalog_entry {
     uint64_t bytes;
     char digest[65]; /* of the manifest; of a file: stands for path, size and time */
     char space[HL_NAME_PART_MAX + 1]; /* "library", … */
+    bool described;                   /* info is there */
     bool stored;        /* in the store: not a file that ships or was named by its path */
     hl_model_info info; /* without arrays */
     hl_package *package;

@@ -104,17 +104,24 @@ void hl__hub_dispatch(hl_hub *h, uint64_t now_ns) {
     if (hl__sched_wake_at(&h->sched) < h->main_sleeps_until) pthread_cond_signal(&h->wake_main);
 }
 
-/* -- the main thread --------------------------------------------------------------------------- */
+/* -- ends -------------------------------------------------------------------------------------- */
 
 /* With the lock, but for the callback. */
 static void end_jobs(hl_hub *h) {
     for (hl_job *job; (job = hl__jobs_pop(&h->to_end)) != NULL;) {
+        hl__runner *r = job->told_for;
         pthread_mutex_unlock(&h->lock);
         hl_event ev = hl__job_end_event(job);
         hl__job_end(h, job, &ev, hl_clock_ns());
         pthread_mutex_lock(&h->lock);
+        if (!r) continue;
+        HL_ASSERT(r->n_told > 0);
+        r->n_told--;
+        pthread_cond_signal(&r->wake);
     }
 }
+
+/* -- the main thread --------------------------------------------------------------------------- */
 
 /* With the lock: threads that have nothing left to do but return. */
 static void join_ended(hl_hub *h) {
@@ -153,7 +160,16 @@ void hl__hub_main(void *hub) {
 
 /* -- the io threads ---------------------------------------------------------------------------- */
 
-/* With the lock, but for the work. */
+/* With the lock: a job that ends here is in no list of its model's any more, and its callback may
+ * yet look at the tokenizer. */
+static void keep_for_end(hl__runner *r, hl_job *job) {
+    if (!job->prepare_only) return;
+    job->told_for = r;
+    r->n_told++;
+}
+
+/* With the lock, but for the work.  The ends are told here, since a callback may have much to do
+ * with the prompt, and nothing else should wait for the main thread. */
 static void prepare(hl_hub *h, hl_job *job) {
     hl__task *t = &job->task;
     hl__runner *r = t->model->driver;
@@ -165,8 +181,10 @@ static void prepare(hl_hub *h, hl_job *job) {
     if (!cancelled) st = hl__job_prepare(job, r->loaded, ctx, &err);
     uint64_t now_ns = hl_clock_ns();
     pthread_mutex_lock(&h->lock);
+    keep_for_end(r, job);
     hl__sched_prepared(&h->sched, t, st < 0 ? &err : NULL, now_ns);
     hl__hub_dispatch(h, now_ns);
+    end_jobs(h);
 }
 
 void hl__hub_io(void *hub) {

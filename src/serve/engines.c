@@ -46,3 +46,8 @@ void hl_engines_report(const hl_machine *machine, const hl_gpus *gpus,
     for (size_t i = 0; i < sizeof remote / sizeof *remote; i++)
         report_remote(remote[i], &ret[2 + i]);
 }
+
+const char *hl_engine_of_models(const char **ret_reason) {
+    *ret_reason = "the only engine of this version that runs models";
+    return "native-cpu";
+}

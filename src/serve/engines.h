@@ -14,3 +14,5 @@ typedef struct hl_engine_report {
 
 void hl_engines_report(const hl_machine *machine, const hl_gpus *gpus,
                        hl_engine_report ret[HL_ENGINES_N]);
+/* The engine that runs models here, and why that one. */
+const char *hl_engine_of_models(const char **ret_reason);

@@ -112,7 +112,7 @@ bool hl_gate_has_keys(hl_gate *g) {
 
 static holder *find_hash(const hl_gate *g, hl_str key) {
     uint8_t hash[HL_SHA256_BYTES];
-    hl_key_hash(key, hash);
+    if (!hl_key_hash(key, hash)) return NULL;
     for (size_t i = 0; i < g->n; i++)
         if (memcmp(g->holders[i].key.hash, hash, sizeof hash) == 0) return &g->holders[i];
     return NULL;

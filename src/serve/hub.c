@@ -116,15 +116,16 @@ static void init_job(hl_job *job) {
     job->seq = 0;
     job->said_ns = 0;
     job->grammar = NULL;
+    job->told_for = NULL;
     job->next = NULL;
     job->started_ns = hl_clock_ns();
 }
 
 hl_status hl_hub_submit(hl_hub *h, hl_job *job, hl_error *err) {
     HL_ASSERT(job->package && job->req.id && job->on_event);
+    pthread_mutex_lock(&h->lock); /* an early cancel looks at the task */
     HL_ASSERT(job->task.state == HL__TASK_OVER);
     init_job(job);
-    pthread_mutex_lock(&h->lock);
     hl_status st = hl__sched_submit(&h->sched, &job->task, job->started_ns, err);
     if (st >= 0) hl__hub_dispatch(h, job->started_ns);
     pthread_mutex_unlock(&h->lock);

@@ -55,8 +55,9 @@ struct hl_job {
     hl_seq_id seq;
     uint64_t started_ns, said_ns; /* said: the last text */
     hl__split split;
-    struct hl_grammar *grammar; /* of the request's format */
-    struct hl_job *next;        /* in a list of work */
+    struct hl_grammar *grammar;  /* of the request's format */
+    struct hl__runner *told_for; /* its tokenizer stays until the end is told; NULL: none does */
+    struct hl_job *next;         /* in a list of work */
 };
 
 typedef struct hl_hub_config {

@@ -156,13 +156,13 @@ static bool is_name(hl_str name) {
     return true;
 }
 
-void hl_key_hash(hl_str text, uint8_t ret[HL_SHA256_BYTES]) {
+bool hl_key_hash(hl_str text, uint8_t ret[HL_SHA256_BYTES]) {
     hl_sha256 *h;
-    memset(ret, 0, HL_SHA256_BYTES); /* no key has this hash, if there is no memory for one */
-    if (hl_sha256_create(&h, NULL) < 0) return;
+    if (hl_sha256_create(&h, NULL) < 0) return false;
     hl_sha256_update(h, (hl_bytes){(const uint8_t *)text.ptr, text.len});
     hl_sha256_finish(h, ret);
     hl_sha256_destroy(h);
+    return true;
 }
 
 /* "hl-" and the random bytes in the digits of base 62, as many as 256 bits fill. */
@@ -189,7 +189,7 @@ static hl_status insert(hl_keys *k, hl_str name, const char *text, hl_key_limits
                         hl_error *err) {
     sqlite3_stmt *s;
     uint8_t hash[HL_SHA256_BYTES];
-    hl_key_hash(hl_str_from(text), hash);
+    if (!hl_key_hash(hl_str_from(text), hash)) return hl_fail(err, HL_ENOMEM, "keys", "no memory");
     if (sqlite3_prepare_v2(k->db,
                            "INSERT INTO keys (name, start, hash, created, per_minute, at_once)"
                            " VALUES (?, ?, ?, ?, ?, ?)",

@@ -48,4 +48,5 @@ hl_status hl_keys_list(hl_keys *k, hl_key **ret, size_t *ret_n, hl_error *err) H
 /* A number that changes when another process has changed the file. */
 hl_status hl_keys_version(hl_keys *k, int64_t *ret, hl_error *err) HL_NODISCARD;
 
-void hl_key_hash(hl_str text, uint8_t ret[HL_SHA256_BYTES]);
+/* False: there is no memory for it. */
+bool hl_key_hash(hl_str text, uint8_t ret[HL_SHA256_BYTES]) HL_NODISCARD;

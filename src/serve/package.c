@@ -129,9 +129,12 @@ static hl_status read_own_template(hl_package *p, hl_str *ret, hl_error *err) {
 
 /* -- making ------------------------------------------------------------------------------------ */
 
-static hl_status finish(hl_package *p, hl_package **ret, hl_error *err) {
+/* own_template NULL: the file's. */
+static hl_status finish(hl_package *p, const hl_str *own_template, hl_package **ret,
+                        hl_error *err) {
     hl_str own = {"", 0};
-    hl_status st = read_own_template(p, &own, err);
+    hl_status st = own_template ? hl__package_text(p, *own_template, &own, err)
+                                : read_own_template(p, &own, err);
     if (st < 0) return st;
     choose_template(p, own);
     HL_ASSERT(!(p->chat && p->go));
@@ -145,17 +148,17 @@ hl_status hl_package_open(const char *path, const char *name, hl_package **ret, 
     HL_TRY(create(name, &p, err));
     HL_ASSERT(strlen(path) < sizeof p->path);
     memcpy(p->path, path, strlen(path) + 1);
-    hl_status st = finish(p, ret, err);
+    hl_status st = finish(p, NULL, ret, err);
     if (st < 0) destroy(p);
     return st;
 }
 
 hl_status hl_package_open_stored(const hl_store *s, const hl_manifest *m, const char *name,
-                                 hl_package **ret, hl_error *err) {
+                                 const hl_str *own_template, hl_package **ret, hl_error *err) {
     hl_package *p;
     HL_TRY(create(name, &p, err));
     hl_status st = hl__package_read_layers(p, s, m, err);
-    if (st >= 0) st = finish(p, ret, err);
+    if (st >= 0) st = finish(p, own_template, ret, err);
     if (st < 0) destroy(p);
     return st;
 }

@@ -58,9 +58,10 @@ typedef struct hl_package {
 /* The file alone.  *ret has one reference, the caller's. */
 hl_status hl_package_open(const char *path, const char *name, hl_package **ret,
                           hl_error *err) HL_NODISCARD;
-/* A model of the store. */
+/* A model of the store.  own_template: that of the weights' file; NULL: it is read there. */
 hl_status hl_package_open_stored(const hl_store *s, const hl_manifest *m, const char *name,
-                                 hl_package **ret, hl_error *err) HL_NODISCARD;
+                                 const hl_str *own_template, hl_package **ret,
+                                 hl_error *err) HL_NODISCARD;
 hl_package *hl_package_keep(hl_package *p);
 void hl_package_drop(hl_package *p); /* accepts NULL */
 

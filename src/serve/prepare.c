@@ -4,6 +4,8 @@
 #include "serve/prepare_talk.h"
 #include "text/gotemplate.h"
 
+enum { REFUSALS_MAX = 64 };
+
 /* One request on its way. */
 typedef struct maker {
     const hl_prepare_model *m;
@@ -29,17 +31,22 @@ static bool speaks_of_data(const hl_gotemplate *go) {
  * in the language that it looks like. */
 static hl_status parse_own(maker *k, hl_error *err) {
     hl_str source = k->req->template_override;
-    bool jinja = hl_str_find(source, HL_STR("{%"), 0) != SIZE_MAX;
-    hl_status st = jinja ? HL_EFORMAT : hl_gotemplate_parse("", source, &k->own_go, err);
-    if (st >= 0 && (speaks_of_data(k->own_go) || hl_str_find(source, HL_STR("{{"), 0) == SIZE_MAX))
-        return HL_OK;
+    if (hl_str_find(source, HL_STR("{%"), 0) != SIZE_MAX)
+        return hl_template_parse("template", source, &k->own_jinja, err);
+    hl_status st = hl_gotemplate_parse("", source, &k->own_go, err);
+    bool plain = hl_str_find(source, HL_STR("{{"), 0) == SIZE_MAX;
+    if (st >= 0 && (plain || speaks_of_data(k->own_go))) return HL_OK;
     if (st < 0 && st != HL_EFORMAT) return st;
+    hl_error why;
+    hl_status other = hl_template_parse("template", source, &k->own_jinja, &why);
+    if (other == HL_EFORMAT) return st; /* Go's, of use or not, or what is wrong with it */
+    if (other < 0) {
+        *err = why;
+        return other;
+    }
     hl_gotemplate_destroy(k->own_go);
     k->own_go = NULL;
-    if (jinja) return hl_template_parse("template", source, &k->own_jinja, err);
-    hl_error ignored;
-    hl_status other = hl_template_parse("template", source, &k->own_jinja, &ignored);
-    return other == HL_EFORMAT && st < 0 ? st : other;
+    return HL_OK;
 }
 
 static hl_status choose_template(maker *k, hl_error *err) {
@@ -202,10 +209,12 @@ static bool may_start(const hl__talk *t, size_t i, size_t last) {
 }
 
 /* Some templates refuse talks that begin in the middle of a turn: then at the first place from *at
- * to `to` that this one takes.  HL_DONE: there is none. */
+ * to `to` that this one takes.  HL_DONE: there is none, or not among the first REFUSALS_MAX: each
+ * costs a rendering. */
 static hl_status make_from(maker *k, size_t *at, size_t to, size_t last, hl_error *err) {
-    for (size_t i = *at; i <= to; i++) {
+    for (size_t i = *at, n = 0; i <= to && n < REFUSALS_MAX; i++) {
         if (!may_start(&k->talk, i, last)) continue;
+        n++;
         *at = i;
         hl_status st = render(k, i, err);
         if (st >= 0) return encode_text(k, err);

@@ -1,7 +1,7 @@
 /* Earlier calls of tools, and whose answer a tool's message is, as Jinja templates want them. */
 #include "serve/prepare_talk.h"
 
-enum { SHORT_ID = 9 };
+enum { SHORT_ID = 9, ANSWERS_MAX = 256 };
 
 static struct json_object *get(struct json_object *o, const char *key) {
     struct json_object *value = NULL;
@@ -85,6 +85,7 @@ hl_status hl__talk_put_calls(struct json_object *o, const hl__talk *t, size_t i,
 static size_t answered(const hl__talk *t, size_t i, size_t from, struct json_object *calls) {
     hl_str name = t->messages[i]->tool_name;
     size_t n = json_object_array_length(calls), earlier = 0;
+    if (n > ANSWERS_MAX) n = ANSWERS_MAX;
     for (size_t k = from + 1; k < i; k++) earlier += hl_str_eq(t->messages[k]->tool_name, name);
     for (size_t k = 0; k < n && name.len > 0; k++) {
         struct json_object *function = function_of(json_object_array_get_idx(calls, k));
@@ -93,11 +94,13 @@ static size_t answered(const hl__talk *t, size_t i, size_t from, struct json_obj
     return i - from - 1;
 }
 
+/* Of answers that come in longer rows, which no model's turn has, those behind get no id: each
+ * looks back at all before it. */
 hl_status hl__talk_put_call_id(struct json_object *o, const hl__talk *t, size_t i,
                                const hl__call_style *style, hl_error *err) {
     size_t from = i;
     if (!hl__talk_is(t, i, "tool")) return HL_OK;
-    while (from > 0 && hl__talk_is(t, from, "tool")) from--;
+    while (from > 0 && i - from <= ANSWERS_MAX && hl__talk_is(t, from, "tool")) from--;
     struct json_object *calls = t->messages[from]->tool_calls;
     if (from == i || !json_object_is_type(calls, json_type_array)) return HL_OK;
     size_t k = answered(t, i, from, calls);

@@ -71,10 +71,17 @@ static void do_load(hl__runner *r) {
     pthread_mutex_unlock(&h->lock);
 }
 
+static void wait_for_ends(hl__runner *r) {
+    pthread_mutex_lock(&r->hub->lock);
+    while (r->n_told > 0) hl__wake_wait(&r->wake, &r->hub->lock, UINT64_MAX);
+    pthread_mutex_unlock(&r->hub->lock);
+}
+
 /* False: the model is no more, and this thread with it. */
 static bool do_close(hl__runner *r) {
     hl_hub *h = r->hub;
     HL_ASSERT(r->n_running == 0);
+    wait_for_ends(r);
     hl__loaded *loaded = r->loaded;
     if (loaded && loaded->engine)
         hl_log(HL_LOG_INFO, NULL, "msg=\"model unloaded\" model=%s", loaded->name);

@@ -3,7 +3,7 @@
  * The hub's threads and what they share; private to hub.c, dispatch.c, runner.c and job.c.
  *
  *     main     tells the ends of jobs that are in no engine, joins threads, wakes for keep-alives
- *     io       a few: prepare jobs
+ *     io       a few: prepare jobs, and tell the ends that come of it
  *     runner   one a model: plans, loads, steps, closes; it alone uses the model's engine, but for
  *              hl_engine_cancel
  *
@@ -39,11 +39,12 @@ typedef struct hl__runner {
     hl__todo todo;
     hl__jobs to_run; /* not yet taken by the thread */
     bool cancelled;  /* there may be something to step for */
+    uint32_t n_told; /* jobs whose ends are being told: until then `loaded` stays, too */
     uint32_t ctx_last;
     uint64_t kv_bytes;
     hl_native_stats stats; /* after the last step */
 
-    /* The thread's own; `loaded` stays while jobs are prepared with it. */
+    /* The thread's own; `loaded` stays while jobs are prepared with it, and n_told. */
     hl__loaded *loaded;
     hl__load_wish wish;
     hl__plan plan;

@@ -253,6 +253,30 @@ hl_status hl__show(const hl__loaded *l, const hl_package *p, bool verbose, hl_mo
     return st;
 }
 
+/* The text's strings are borrowed until they are copied here. */
+static void own_texts(const hl_package *p, const char *name, hl_model_info *info) {
+    info->name = hl_arena_str(info->arena, hl_str_from(name));
+    info->path = hl_arena_str(info->arena, hl_str_from(p->path));
+    info->family = hl_arena_str(info->arena, info->family);
+    info->quantization = hl_arena_str(info->arena, info->quantization);
+    info->parameters_text = hl_arena_str(info->arena, info->parameters_text);
+}
+
+hl_status hl__show_recall(struct json_object *text, const hl_package *p, const char *name,
+                          hl_model_info *ret, hl_error *err) {
+    hl_model_info info = {.arena = hl_arena_create(0)};
+    hl_status st = info.arena ? HL_OK : no_memory(err);
+    hl_options_init(&info.options);
+    if (st >= 0) st = hl__show_from_text(text, &info, err);
+    if (st >= 0) own_texts(p, name, &info);
+    if (st >= 0) st = fill_from_package(p, &info, err);
+    if (st < 0)
+        hl_model_info_deinit(&info);
+    else
+        *ret = info;
+    return st;
+}
+
 void hl_model_info_deinit(hl_model_info *info) {
     json_object_put(info->metadata);
     json_object_put(info->tensors);

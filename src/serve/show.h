@@ -31,5 +31,17 @@ void hl_model_info_deinit(hl_model_info *info);
  * long. */
 hl_status hl__show(const hl__loaded *l, const hl_package *p, bool verbose, hl_model_info *ret,
                    hl_error *err) HL_NODISCARD;
+/* What the file says, as one text, and a description from such a text instead of the file: to be
+ * remembered (store/catalog_db.h).  What can be read there is checked as anything from outside:
+ * EFORMAT.  HL__SHOW_FORMAT changes with what is in it. */
+enum { HL__SHOW_FORMAT = 1 };
+void hl__show_print(const hl__loaded *l, const hl_model_info *info, hl_buf *out);
+hl_status hl__show_recall(struct json_object *text, const hl_package *p, const char *name,
+                          hl_model_info *ret, hl_error *err) HL_NODISCARD;
+hl_status hl__show_own_template(struct json_object *text, hl_str *ret, hl_error *err) HL_NODISCARD;
+/* The part of it that is the file's; its strings are the text's. */
+hl_status hl__show_from_text(struct json_object *text, hl_model_info *info,
+                             hl_error *err) HL_NODISCARD;
+
 /* The metadata of any GGUF file, an object that is the caller's. */
 hl_status hl__show_metadata(const char *path, struct json_object **ret, hl_error *err) HL_NODISCARD;

@@ -57,25 +57,30 @@ static void append_marked(hl_buf *b, const hl_tokenizer *t, const hl_tools_forma
     }
 }
 
-static hl_str kept(frames *fs, const hl_buf *b) {
-    return b->failed < 0 ? (hl_str){NULL, 0} : hl_arena_str(fs->arena, hl_buf_str(b));
+static hl_status keep(frames *fs, const hl_buf *b, hl_str *ret, hl_error *err) {
+    HL_TRY(hl_buf_status(b, "a tool's name", err));
+    *ret = hl_arena_str(fs->arena, hl_buf_str(b));
+    if (ret->ptr) return HL_OK;
+    return hl_fail(err, hl_arena_status(fs->arena), "format", "the tools' names are too long");
 }
 
-static void make_texts(frames *fs, const hl_tokenizer *t, const hl_tools_format *f, hl_str name,
-                       hl_grammar_frame *frame) {
-    hl_buf b;
-    hl_buf_init(&b, 0);
-    append_marked(&b, t, f, f->before);
+static hl_status make_texts(frames *fs, const hl_tokenizer *t, const hl_tools_format *f,
+                            hl_str name, hl_grammar_frame *frame, hl_error *err) {
+    hl_buf before, after;
+    hl_buf_init(&before, 0);
+    hl_buf_init(&after, 0);
+    append_marked(&before, t, f, f->before);
     if (f->before_named)
-        hl_buf_append_str(&b, name);
+        hl_buf_append_str(&before, name);
     else
-        hl_json_append_string(&b, name);
-    append_marked(&b, t, f, f->middle);
-    frame->before = kept(fs, &b);
-    hl_buf_reset(&b);
-    append_marked(&b, t, f, f->after);
-    frame->after = kept(fs, &b);
-    hl_buf_deinit(&b);
+        hl_json_append_string(&before, name);
+    append_marked(&before, t, f, f->middle);
+    append_marked(&after, t, f, f->after);
+    hl_status st = keep(fs, &before, &frame->before, err);
+    if (st >= 0) st = keep(fs, &after, &frame->after, err);
+    hl_buf_deinit(&before);
+    hl_buf_deinit(&after);
+    return st;
 }
 
 /* -- schemas ----------------------------------------------------------------------------------- */
@@ -92,17 +97,17 @@ static bool is_usable(struct json_object *schema) {
     return true;
 }
 
-static void add_tool(frames *fs, const hl_tokenizer *t, const hl_request *req, const hl_prepared *p,
-                     struct json_object *tool) {
+static hl_status add_tool(frames *fs, const hl_tokenizer *t, const hl_request *req,
+                          const hl_prepared *p, struct json_object *tool, hl_error *err) {
     struct json_object *function = get(tool, "function");
     if (!function) function = tool;
     hl_str name = name_of(function);
     bool wanted = req->tool_choice == HL_TOOLS_REQUIRED || hl_str_eq(name, req->tool_name);
-    if (name.len == 0 || !wanted) return;
+    if (name.len == 0 || !wanted) return HL_OK;
     hl_grammar_frame *frame = &fs->list[fs->n++];
     struct json_object *schema = get(function, "parameters");
     frame->schema = is_usable(schema) ? schema : fs->any;
-    make_texts(fs, t, &p->tools_format, name, frame);
+    return make_texts(fs, t, &p->tools_format, name, frame, err);
 }
 
 static hl_status fill(frames *fs, const hl_tokenizer *t, const hl_request *req,
@@ -115,12 +120,12 @@ static hl_status fill(frames *fs, const hl_tokenizer *t, const hl_request *req,
     if (json_object_deep_copy(p->tools, &fs->tools, NULL) != 0)
         return hl_fail(err, HL_ENOMEM, "format", "no memory for the tools");
     HL_TRY(hl_json_parse(HL_STR("{\"type\":\"object\"}"), &fs->any, err));
-    for (size_t i = 0; i < n; i++) add_tool(fs, t, req, p, json_object_array_get_idx(fs->tools, i));
+    for (size_t i = 0; i < n; i++)
+        HL_TRY(add_tool(fs, t, req, p, json_object_array_get_idx(fs->tools, i), err));
     if (fs->n == 0)
         return hl_fail(err, HL_EINVAL, "format", "tool_choice: there is no tool \"%.*s\"",
                        HL_STR_ARG(hl_str_slice(req->tool_name, 0, 100)));
-    hl_status st = hl_arena_status(fs->arena);
-    return st < 0 ? hl_fail(err, st, "format", "the tools' names are too long") : HL_OK;
+    return HL_OK;
 }
 
 /* All schemas together may be too large, where each is not. */

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { NS_PER_S = 1000000000, COPY_CHUNK = 4 << 20 };
+enum { NS_PER_S = 1000000000 };
 
 /* -- finding ----------------------------------------------------------------------------------- */
 
@@ -56,16 +56,22 @@ static hl_status make_blobs_dir(const hl_store *s, hl_error *err) {
     return hl_dir_sync_parent(dir, err);
 }
 
+hl_status hl__blob_place(const hl_store *s, const hl_digest *d, char ret[HL_STORE_PATH_MAX],
+                         hl_error *err) {
+    HL_TRY(make_blobs_dir(s, err));
+    return path_in(s->dirs[0], d, ret, err);
+}
+
 /* Gives the blob of a directory that is only read a second name in ours, where the file system
  * can, so that Ollama finds it here, too. */
 static void bring(const hl_store *s, const hl_digest *d, const char *path) {
     char to[HL_STORE_PATH_MAX];
     HL_ASSERT(!hl__path_is_under(path, s->dirs[0]));
-    if (path_in(s->dirs[0], d, to, NULL) < 0 || make_blobs_dir(s, NULL) < 0) return;
+    if (hl__blob_place(s, d, to, NULL) < 0) return;
     if (hl_file_link(path, to, NULL) < 0) return; /* it is read where it is */
 }
 
-hl_status hl_store_keep(const hl_store *s, const hl_digest *d, hl_error *err) {
+hl_status hl__store_keep(const hl_store *s, const hl_digest *d, hl_error *err) {
     char path[HL_STORE_PATH_MAX];
     if (!hl_store_blob_path(s, d, path))
         return hl_fail(err, HL_ENOTFOUND, "store", "open %s: no such file or directory", path);
@@ -78,9 +84,25 @@ hl_status hl_store_keep(const hl_store *s, const hl_digest *d, hl_error *err) {
     return hl_fail(err, HL_ENOTFOUND, "store", "open %s: no such file or directory", path);
 }
 
+/* Under the lock, so that nobody who has just found the blob old deletes it. */
+hl_status hl_store_keep(const hl_store *s, const hl_digest *d, hl_error *err) {
+    hl_file_lock lock;
+    HL_TRY(hl__store_lock(s, &lock, err));
+    hl_status st = hl__store_keep(s, d, err);
+    hl_file_lock_drop(&lock);
+    return st;
+}
+
+/* The same before a file takes the place of one with the same bytes, if there is one. */
+static hl_status keep_old(const hl_store *s, const hl_digest *d, hl_error *err) {
+    hl_status st = hl_store_keep(s, d, err);
+    return st == HL_ENOTFOUND ? HL_OK : st;
+}
+
 /* -- writing ----------------------------------------------------------------------------------- */
 
 struct hl_blob_out {
+    const hl_store *store;
     hl_digest want;
     hl_sha256 *hash;
     hl_file_out *file;
@@ -93,6 +115,7 @@ hl_status hl_blob_out_open(const hl_store *s, const hl_digest *want, hl_blob_out
     HL_TRY(make_blobs_dir(s, err));
     hl_blob_out *b = hl_calloc(1, sizeof *b);
     if (!b) return hl_fail(err, HL_ENOMEM, "store", "no memory to write a blob");
+    b->store = s;
     b->want = *want;
     hl_status st = hl_sha256_create(&b->hash, err);
     if (st >= 0) st = hl_file_out_open(path, &b->file, err);
@@ -116,6 +139,7 @@ hl_status hl_blob_out_commit(hl_blob_out *b, hl_error *err) {
     if (strcmp(got.text, b->want.text) != 0)
         return hl_fail(err, HL_EINVAL, "store", "digest mismatch, expected \"%s\", got \"%s\"",
                        b->want.text, got.text);
+    HL_TRY(keep_old(b->store, &b->want, err));
     return hl_file_out_commit(b->file, err);
 }
 
@@ -152,47 +176,15 @@ hl_status hl_store_temp_path(const hl_store *s, char ret[HL_STORE_PATH_MAX], hl_
     return hl__store_path(s->dirs[0], "blobs/", name, ret, err);
 }
 
-static hl_status describe_file(const char *path, hl_layer *ret, hl_error *err) {
-    hl_file_facts facts;
-    HL_TRY(hl_file_stat(path, &facts, err));
-    ret->bytes = facts.bytes;
-    return hl_digest_of_file(path, &ret->digest, err);
-}
-
 hl_status hl_store_adopt(const hl_store *s, const char *temp_path, hl_layer *ret, hl_error *err) {
     char path[HL_STORE_PATH_MAX];
-    hl_status st = describe_file(temp_path, ret, err);
+    hl_status st = hl__describe_file(temp_path, ret, err);
     if (st >= 0) st = path_in(s->dirs[0], &ret->digest, path, err);
+    if (st >= 0) st = keep_old(s, &ret->digest, err);
     if (st >= 0) st = hl_file_rename(temp_path, path, err);
     if (st >= 0) st = hl_dir_sync_parent(path, err);
     if (st < 0 && hl_file_remove(temp_path, NULL) < 0) return st; /* pruned some day */
     return st;
-}
-
-static hl_status copy_blob(const hl_store *s, const char *path, const hl_layer *l, hl_error *err) {
-    hl_file_map map;
-    hl_blob_out *b = NULL;
-    HL_TRY(hl_file_map_open(path, &map, err));
-    hl_status st = hl_blob_out_open(s, &l->digest, &b, err);
-    for (size_t at = 0; st >= 0 && at < map.bytes.len; at += COPY_CHUNK) {
-        size_t n = map.bytes.len - at < COPY_CHUNK ? map.bytes.len - at : COPY_CHUNK;
-        st = hl_blob_out_write(b, (hl_bytes){map.bytes.ptr + at, n}, err);
-        hl_file_map_forget(&map, at, n);
-    }
-    if (st >= 0) st = hl_blob_out_commit(b, err);
-    hl_blob_out_close(b);
-    hl_file_map_close(&map);
-    return st;
-}
-
-hl_status hl_store_import(const hl_store *s, const char *path, hl_layer *ret, hl_error *err) {
-    char to[HL_STORE_PATH_MAX];
-    HL_TRY(describe_file(path, ret, err));
-    if (hl_store_keep(s, &ret->digest, NULL) >= 0) return HL_OK;
-    HL_TRY(make_blobs_dir(s, err));
-    HL_TRY(path_in(s->dirs[0], &ret->digest, to, err));
-    if (hl_file_link(path, to, NULL) >= 0) return hl_dir_sync_parent(to, err);
-    return copy_blob(s, path, ret, err); /* another file system, or one without links */
 }
 
 /* -- pruning ----------------------------------------------------------------------------------- */
@@ -225,15 +217,35 @@ static hl_status add_named(void *arg, const hl_store_item *item, hl_error *err) 
 }
 
 typedef struct pruning {
+    const hl_store *store;
     const char *dir;
-    int64_t now_ns;
+    const hl_prune *how;
     digest_list named;
+    bool synced; /* the names: no manifest that is gone comes back without its blobs */
 } pruning;
 
 static bool is_named(const digest_list *l, const hl_digest *d) {
     for (size_t i = 0; i < l->n; i++)
         if (strcmp(l->digests[i].text, d->text) == 0) return true;
     return false;
+}
+
+static hl_status prune_file(pruning *p, const char *path, const char *name, uint64_t bytes,
+                            hl_error *err) {
+    hl_status st = HL_OK;
+    if (!p->how->dry_run && !p->synced) {
+        HL_TRY(hl__store_sync_names(p->store->dirs[0], err));
+        p->synced = true;
+    }
+    if (!p->how->dry_run) st = hl_file_remove(path, err);
+    if (st >= 0 && p->how->each) p->how->each(p->how->arg, name, bytes);
+    return st == HL_ENOTFOUND ? HL_OK : st;
+}
+
+/* Names that a conversion has left. */
+static hl_status prune_dir(const pruning *p, char *path, bool is_temp) {
+    if (is_temp && !p->how->dry_run) hl__remove_named(path);
+    return HL_OK;
 }
 
 /* What is neither a blob nor a temporary file of ours is left alone: a partial download of
@@ -247,17 +259,18 @@ static hl_status prune_entry(void *arg, const char *name, hl_error *err) {
     bool is_temp = name[0] == '.' && strstr(name, HL_FILE_TEMP_MARK) != NULL;
     if (!is_temp && (!is_blob || is_named(&p->named, &d))) return HL_OK;
     HL_TRY(hl__store_path(p->dir, "", name, path, err));
-    if (hl_file_stat(path, &facts, NULL) < 0 || facts.is_dir) return HL_OK;
-    if (p->now_ns - facts.modified_ns < (int64_t)HL__YOUNG_S * NS_PER_S) return HL_OK;
+    if (hl_file_stat(path, &facts, NULL) < 0) return HL_OK;
+    int64_t age_s = (p->how->now_ns - facts.modified_ns) / NS_PER_S;
+    if (age_s < (facts.is_dir ? HL__YOUNG_DIR_S : HL__YOUNG_S)) return HL_OK;
+    if (facts.is_dir) return prune_dir(p, path, is_temp);
     HL_ASSERT(is_temp || !is_named(&p->named, &d));
-    hl_status st = hl_file_remove(path, err);
-    return st == HL_ENOTFOUND ? HL_OK : st;
+    return prune_file(p, path, name, facts.bytes, err);
 }
 
-hl_status hl__store_prune(const hl_store *s, int64_t now_ns, hl_error *err) {
+static hl_status prune_locked(const hl_store *s, const hl_prune *how, hl_error *err) {
     char dir[HL_STORE_PATH_MAX];
-    pruning p = {.dir = dir, .now_ns = now_ns};
-    if (hl_env_bool("NOPRUNE", false)) return HL_OK;
+    pruning p = {.store = s, .dir = dir, .how = how};
+    if (hl_env_bool("NOPRUNE", false)) return HL_DONE;
     HL_TRY(hl__store_path(s->dirs[0], "blobs", "", dir, err));
     hl_status st = HL_OK;
     for (size_t i = 0; st >= 0 && i < s->n_dirs; i++)
@@ -267,11 +280,19 @@ hl_status hl__store_prune(const hl_store *s, int64_t now_ns, hl_error *err) {
     return st == HL_ENOTFOUND ? HL_OK : st;
 }
 
-hl_status hl_store_prune(const hl_store *s, int64_t now_ns, hl_error *err) {
+hl_status hl__store_prune(const hl_store *s, int64_t now_ns, hl_error *err) {
+    return prune_locked(s, &(hl_prune){.now_ns = now_ns}, err);
+}
+
+hl_status hl_store_prune_by(const hl_store *s, const hl_prune *how, hl_error *err) {
     hl_file_lock lock;
     if (!hl_path_is_dir(s->dirs[0])) return HL_OK;
     HL_TRY(hl__store_lock(s, &lock, err));
-    hl_status st = hl__store_prune(s, now_ns, err);
+    hl_status st = prune_locked(s, how, err);
     hl_file_lock_drop(&lock);
     return st;
+}
+
+hl_status hl_store_prune(const hl_store *s, int64_t now_ns, hl_error *err) {
+    return hl_store_prune_by(s, &(hl_prune){.now_ns = now_ns}, err);
 }

@@ -88,6 +88,10 @@ static hl_status add_params(hl__making *m, hl_error *err) {
     hl_buf text;
     if (!m->request->parameters) return HL_OK;
     HL_TRY(read_parent_json(m, "params", &under, err));
+    if (!json_object_is_type(under, json_type_object)) { /* a stranger's mistake says nothing */
+        json_object_put(under);
+        under = NULL;
+    }
     hl_buf_init(&text, HL_SMALL_LAYER_BYTES_MAX);
     hl_status st = hl_params_print(under, m->request->parameters, &text, err);
     if (st >= 0) st = add_text(m, "params", hl_buf_str(&text), err);

@@ -6,10 +6,11 @@
  *
  * An uploaded file is the model's blob, byte for byte; parts of one model
  * (NAME-00001-of-00003.gguf) are joined into one file first, and with `quantize` a smaller one is
- * made.  A child has its parent's layers; its template, system text and messages replace the
- * parent's, its parameters win one by one, its licenses are added.
+ * made.  Files of a directory with safetensors (store/convert.h) are converted.  A child has its
+ * parent's layers; its template, system text and messages replace the parent's, its parameters win
+ * one by one, its licenses are added.
  *
- * What this does not do: convert safetensors, fetch models.
+ * What this does not do: fetch models.
  *
  * Ownership: a request borrows all it names for the call.
  * Errors: EINVAL (the request; names what), ENOTFOUND (a blob, the parent), EUNSUPPORTED (weights

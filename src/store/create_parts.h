@@ -27,3 +27,9 @@ hl_status hl__make_outside_weights(hl__making *m, const char *path, hl_error *er
 hl_status hl__requantize(hl__making *m, hl_error *err) HL_NODISCARD;
 /* Whether the request's `quantize` is a type that can be made. */
 hl_status hl__check_quantize(hl_str name, hl_error *err) HL_NODISCARD;
+/* "Q4_K" is Ollama's short name of Q4_K_M. */
+hl_str hl__full_type(hl_str name);
+/* A layer for a finished file of weights at a temporary path, which goes. */
+hl_status hl__adopt_weights(hl__making *m, const char *path, hl_error *err) HL_NODISCARD;
+/* Layers for the request's files of safetensors, converted to the type that it wants. */
+hl_status hl__make_converted(hl__making *m, hl_error *err) HL_NODISCARD;

@@ -57,8 +57,7 @@ static bool is_float_type(hl_str name) {
     return false;
 }
 
-/* "Q4_K" is Ollama's short name of Q4_K_M. */
-static hl_str full_type(hl_str name) {
+hl_str hl__full_type(hl_str name) {
     bool is_short = name.len == 4 && strncasecmp(name.ptr, "Q4_K", 4) == 0;
     return is_short ? HL_STR("Q4_K_M") : name;
 }
@@ -66,7 +65,8 @@ static hl_str full_type(hl_str name) {
 hl_status hl__check_quantize(hl_str name, hl_error *err) {
     char upper[33] = "";
     hl_quant mix;
-    if (name.len == 0 || is_float_type(name) || hl_quant_parse(full_type(name), &mix, NULL) >= 0)
+    if (name.len == 0 || is_float_type(name) ||
+        hl_quant_parse(hl__full_type(name), &mix, NULL) >= 0)
         return HL_OK;
     for (size_t i = 0; i < name.len && i < sizeof upper - 1; i++)
         upper[i] = (char)(name.ptr[i] >= 'a' && name.ptr[i] <= 'z' ? name.ptr[i] - 32
@@ -94,14 +94,15 @@ static void report_quantizing(void *user, const hl_gguf_tensor *t, uint64_t done
 
 /* HL_DONE: it has that type already. */
 static hl_status quantize(hl__making *m, const hl_gguf *g, hl_layer *ret, hl_error *err) {
-    hl_str want = full_type(m->request->quantize);
+    hl_str want = hl__full_type(m->request->quantize);
     const char *have = hl_gguf_quantization(g);
     char path[HL_STORE_PATH_MAX];
     hl_quant mix;
     if (want.len == strlen(have) && strncasecmp(want.ptr, have, want.len) == 0) return HL_DONE;
-    if (!is_float_type(hl_str_from(have)))
+    bool again = strcmp(have, "Q8_0") == 0;
+    if (!again && !is_float_type(hl_str_from(have)))
         return hl_fail(err, HL_EUNSUPPORTED, "create",
-                       "quantization is only supported for F16, BF16 and F32 models");
+                       "quantization is only supported for F16, BF16, F32 and Q8_0 models");
     if (hl_quant_parse(want, &mix, NULL) < 0)
         return hl_fail(err, HL_EUNSUPPORTED, "create", "a %s model cannot be made %.*s", have,
                        HL_STR_ARG(want));
@@ -110,6 +111,7 @@ static hl_status quantize(hl__making *m, const hl_gguf *g, hl_layer *ret, hl_err
              hl_quant_file_type_name(mix));
     hl_quant_progress progress = {report_quantizing, &q};
     HL_TRY(hl_store_temp_path(m->store, path, err));
+    if (again) hl__making_say(m, "warning: Q8_0 has lost precision already, F16 would be better");
     hl__making_say(m, q.status);
     HL_TRY(hl_gguf_quantize(g, mix, path, &progress, err));
     return hl_store_adopt(m->store, path, ret, err);
@@ -123,6 +125,16 @@ static hl_status open_blob(const hl__making *m, const hl_digest *d, hl_gguf **re
     if (!hl_store_blob_path(m->store, d, path))
         return hl_fail(err, HL_ENOTFOUND, "create", "open %s: no such file or directory", path);
     return hl_gguf_open(path, ret, err);
+}
+
+hl_status hl__adopt_weights(hl__making *m, const char *path, hl_error *err) {
+    hl_layer l = {0};
+    hl_gguf *g = NULL;
+    HL_TRY(hl_store_adopt(m->store, path, &l, err));
+    hl_status st = open_blob(m, &l.digest, &g, err);
+    if (st >= 0) st = note_in_config(m, g, "model", err);
+    hl_gguf_close(g);
+    return st < 0 ? st : hl__making_add(m, "model", &l, err);
 }
 
 /* The layer of an open file, whose blob *l is; in the type that the request wants. */
@@ -200,23 +212,6 @@ hl_status hl__requantize(hl__making *m, hl_error *err) {
 
 /* -- parts of one model ------------------------------------------------------------------------ */
 
-/* "…-00002-of-00003.gguf": 2 and 3; false: another name. */
-static bool read_part_number(hl_str name, unsigned *ret_i, unsigned *ret_n) {
-    static const char pattern[] = "-00000-of-00000.gguf";
-    size_t len = sizeof pattern - 1;
-    unsigned numbers[2] = {0, 0};
-    if (name.len < len) return false;
-    const char *tail = name.ptr + name.len - len;
-    for (size_t i = 0; i < len; i++) {
-        bool digit = tail[i] >= '0' && tail[i] <= '9';
-        if (pattern[i] == '0' ? !digit : tail[i] != pattern[i]) return false;
-        if (pattern[i] == '0') numbers[i > 6] = numbers[i > 6] * 10 + (unsigned)(tail[i] - '0');
-    }
-    *ret_i = numbers[0];
-    *ret_n = numbers[1];
-    return numbers[0] >= 1 && numbers[0] <= numbers[1];
-}
-
 /* The files' blobs under names by which gguf/ knows that they belong together. */
 typedef struct shard_links {
     char base[HL_STORE_PATH_MAX]; /* + "-00001-of-00003.gguf" */
@@ -241,7 +236,8 @@ static hl_status link_shards(const hl__making *m, shard_links *k, hl_error *err)
     HL_TRY(hl_store_temp_path(m->store, k->base, err));
     for (size_t f = 0; f < m->request->n_files; f++) {
         const hl_create_file *file = &m->request->files[f];
-        if (!read_part_number(file->name, &i, &n) || n != k->n)
+        if (!hl_part_of_name(file->name, &i, &n)) continue;
+        if (n != k->n)
             return hl_fail(err, HL_EINVAL, "create", "%.*s is not one of %u parts",
                            HL_STR_ARG(file->name), k->n);
         if (!hl_store_blob_path(m->store, &file->digest, from))
@@ -282,26 +278,44 @@ static hl_status join(hl__making *m, const shard_links *k, hl_error *err) {
     return st;
 }
 
-static hl_status take_shards(hl__making *m, unsigned n, hl_error *err) {
+static hl_status take_shards(hl__making *m, unsigned n, size_t n_given, hl_error *err) {
     shard_links k = {.n = n};
-    if (m->request->n_files != n || n > SHARDS_MAX)
-        return hl_fail(err, HL_EINVAL, "create", "%zu files of a model in %u parts",
-                       m->request->n_files, n);
+    if (n_given != n || n > SHARDS_MAX)
+        return hl_fail(err, HL_EINVAL, "create", "%zu files of a model in %u parts", n_given, n);
     hl_status st = link_shards(m, &k, err);
     if (st >= 0) st = join(m, &k, err);
     remove_links(&k);
     return st;
 }
 
+/* Files that are parts make one model; the others are a layer each. */
+static hl_status take_files(hl__making *m, hl_error *err) {
+    const hl_create *c = m->request;
+    unsigned i, n = 0, last;
+    size_t n_given = 0;
+    for (size_t f = 0; f < c->n_files && c->n_files > 1; f++)
+        if (hl_part_of_name(c->files[f].name, &i, &last)) {
+            n_given++;
+            n = last;
+        }
+    if (n_given > 0) HL_TRY(take_shards(m, n, n_given, err));
+    for (size_t f = 0; f < c->n_files; f++)
+        if (n_given == 0 || !hl_part_of_name(c->files[f].name, &i, &n))
+            HL_TRY(take_file(m, &c->files[f], false, err));
+    return HL_OK;
+}
+
+static bool has_safetensors(const hl_create *c) {
+    for (size_t f = 0; f < c->n_files; f++)
+        if (hl_str_ends(c->files[f].name, HL_STR(".safetensors"))) return true;
+    return false;
+}
+
 hl_status hl__make_weights(hl__making *m, hl_error *err) {
     const hl_create *c = m->request;
-    unsigned i, n;
-    if (c->n_files > 0) hl__making_say(m, "parsing GGUF");
-    if (c->n_files > 1 && read_part_number(c->files[0].name, &i, &n) && n > 1) {
-        HL_TRY(take_shards(m, n, err));
-    } else {
-        for (size_t f = 0; f < c->n_files; f++) HL_TRY(take_file(m, &c->files[f], false, err));
-    }
+    bool convert = has_safetensors(c);
+    if (c->n_files > 0 && !convert) hl__making_say(m, "parsing GGUF");
+    HL_TRY(convert ? hl__make_converted(m, err) : take_files(m, err));
     if (c->n_files > 0) hl__making_say(m, "verifying conversion");
     if (c->n_adapters > 0) hl__making_say(m, "converting adapter");
     for (size_t f = 0; f < c->n_adapters; f++) HL_TRY(take_file(m, &c->adapters[f], true, err));

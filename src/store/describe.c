@@ -58,3 +58,19 @@ const char *hl_gguf_layer_kind(const hl_gguf *g) {
         return "projector";
     return "model";
 }
+
+bool hl_part_of_name(hl_str name, unsigned *ret_i, unsigned *ret_n) {
+    static const char pattern[] = "-00000-of-00000.gguf";
+    size_t len = sizeof pattern - 1;
+    unsigned numbers[2] = {0, 0};
+    if (name.len < len) return false;
+    const char *tail = name.ptr + name.len - len;
+    for (size_t i = 0; i < len; i++) {
+        bool digit = tail[i] >= '0' && tail[i] <= '9';
+        if (pattern[i] == '0' ? !digit : tail[i] != pattern[i]) return false;
+        if (pattern[i] == '0') numbers[i > 6] = numbers[i > 6] * 10 + (unsigned)(tail[i] - '0');
+    }
+    *ret_i = numbers[0];
+    *ret_n = numbers[1];
+    return numbers[0] >= 1 && numbers[0] <= numbers[1];
+}

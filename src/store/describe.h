@@ -10,3 +10,5 @@ uint64_t hl_gguf_n_parameters(const hl_gguf *g);
 const char *hl_gguf_quantization(const hl_gguf *g);
 /* "model", "projector" or "adapter": the kind of layer that it makes. */
 const char *hl_gguf_layer_kind(const hl_gguf *g);
+/* "…-00002-of-00003.gguf", one of the files that make one model: 2 and 3; false: another name. */
+bool hl_part_of_name(hl_str name, unsigned *ret_i, unsigned *ret_n);

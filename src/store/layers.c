@@ -1,5 +1,7 @@
 #include "store/layers.h"
 
+#include "config/flags.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -94,6 +96,49 @@ hl_status hl_params_check(struct json_object *params, hl_error *err) {
         HL_TRY(check_param(name, value, err));
     }
     return HL_OK;
+}
+
+/* Numbers keep their text where JSON can. */
+static struct json_object *number_from(hl_str text) {
+    char copy[64];
+    char *end;
+    struct json_object *v = NULL;
+    if (hl_json_parse(text, &v, NULL) >= 0 && is_number(v)) return v;
+    json_object_put(v);
+    if (text.len == 0 || text.len >= sizeof copy) return NULL;
+    memcpy(copy, text.ptr, text.len);
+    copy[text.len] = '\0';
+    double number = strtod(copy, &end);
+    return *end == '\0' && isfinite(number) ? json_object_new_double(number) : NULL;
+}
+
+static json_type type_of_param(const char *name) {
+    hl_option_id id;
+    if (strcmp(name, "stop") == 0) return json_type_string;
+    if (hl_option_find(hl_str_from(name), &id))
+        return hl_option_info_at(id)->kind == HL_OPTION_BOOL ? json_type_boolean : json_type_double;
+    for (size_t i = 0; i < sizeof OTHERS / sizeof *OTHERS; i++)
+        if (strcmp(OTHERS[i].name, name) == 0) return OTHERS[i].type;
+    return json_type_string; /* unknown: it is refused whatever its value */
+}
+
+hl_status hl_param_from_text(const char *name, hl_str text, struct json_object **ret,
+                             hl_error *err) {
+    json_type type = type_of_param(name);
+    bool yes;
+    struct json_object *v = NULL;
+    if (type == json_type_boolean)
+        v = hl_bool_parse(text, &yes) ? json_object_new_boolean(yes) : NULL;
+    else if (type != json_type_string)
+        v = number_from(text);
+    if (!v && text.len <= INT32_MAX) v = json_object_new_string_len(text.ptr, (int)text.len);
+    hl_status st = v ? check_param(name, v, err)
+                     : hl_fail(err, HL_ENOMEM, "params", "no memory for the parameter");
+    if (st < 0)
+        json_object_put(v);
+    else
+        *ret = v;
+    return st;
 }
 
 static hl_status check_message(struct json_object *m, size_t i, hl_error *err) {

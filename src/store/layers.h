@@ -16,6 +16,9 @@ enum { HL_SMALL_LAYER_BYTES_MAX = 16 << 20 };
 
 /* Parameters that Ollama knows, with values of their types; NULL: none. */
 hl_status hl_params_check(struct json_object *params, hl_error *err) HL_NODISCARD;
+/* The value of a Modelfile's PARAMETER, of the parameter's type; *ret is the caller's. */
+hl_status hl_param_from_text(const char *name, hl_str text, struct json_object **ret,
+                             hl_error *err) HL_NODISCARD;
 /* An array of {"role": system|user|assistant, "content": text}; NULL: none. */
 hl_status hl_messages_check(struct json_object *messages, hl_error *err) HL_NODISCARD;
 

@@ -260,7 +260,8 @@ hl_status hl_modelfile_parse(hl_str text, hl_arena *arena, const hl_instruction 
 
 void hl_modelfile_print(hl_buf *out, const char *word, hl_str name, hl_str value) {
     bool spans = hl_str_find(value, HL_STR("\n"), 0) != SIZE_MAX ||
-                 hl_str_starts(value, HL_STR(" ")) || hl_str_ends(value, HL_STR(" "));
+                 hl_str_starts(value, HL_STR("\"")) ||
+                 (value.len > 0 && (is_blank(value.ptr[0]) || is_blank(value.ptr[value.len - 1])));
     bool quoted = hl_str_find(value, HL_STR("\""), 0) != SIZE_MAX;
     const char *mark = !spans ? "" : quoted ? "\"\"\"" : "\"";
     hl_buf_append_cstr(out, word);

@@ -34,6 +34,7 @@ enum { ENTRY_MAX = 256 };
 typedef struct walk {
     hl_store_item_fn *each;
     void *arg;
+    bool sync;          /* each directory, before it is read */
     hl_store_item item; /* its path grows and shrinks on the way */
     char parts[HL_NAME_PARTS][ENTRY_MAX];
     size_t depth;
@@ -43,7 +44,8 @@ static hl_status walk_entry(void *arg, const char *name, hl_error *err);
 
 /* What vanishes meanwhile (somebody deletes a model) is no failure. */
 static hl_status walk_dir(walk *w, hl_error *err) {
-    hl_status st = hl_dir_read(w->item.path, walk_entry, w, err);
+    hl_status st = w->sync ? hl_dir_sync(w->item.path, err) : HL_OK;
+    if (st >= 0) st = hl_dir_read(w->item.path, walk_entry, w, err);
     return st == HL_ENOTFOUND ? HL_OK : st;
 }
 
@@ -64,25 +66,37 @@ static hl_status walk_entry(void *arg, const char *name, hl_error *err) {
     memcpy(w->parts[w->depth++], name, name_len + 1);
     w->item.path[len] = '/';
     memcpy(w->item.path + len + 1, name, name_len + 1);
-    hl_status st = HL_OK;
-    if (w->depth == HL_NAME_PARTS)
-        st = walk_file(w, err);
-    else if (hl_path_is_dir(w->item.path))
-        st = walk_dir(w, err);
+    /* walk_dir: nothing below what is a file */
+    hl_status st = w->depth == HL_NAME_PARTS ? walk_file(w, err) : walk_dir(w, err);
     w->item.path[len] = '\0';
     w->depth--;
     return st;
 }
 
-hl_status hl__store_walk(const char *dir, hl_store_item_fn *each, void *arg, hl_error *err) {
+static hl_status walk_all(const char *dir, hl_store_item_fn *each, void *arg, bool sync,
+                          hl_error *err) {
     walk *w = hl_calloc(1, sizeof *w);
     if (!w) return hl_fail(err, HL_ENOMEM, "store", "no memory to look into %s", dir);
     w->each = each;
     w->arg = arg;
+    w->sync = sync;
     hl_status st = hl__store_path(dir, "manifests", "", w->item.path, err);
     if (st >= 0) st = walk_dir(w, err);
     hl_free(w);
     return st;
+}
+
+hl_status hl__store_walk(const char *dir, hl_store_item_fn *each, void *arg, hl_error *err) {
+    return walk_all(dir, each, arg, false, err);
+}
+
+static hl_status pass_over(void *arg, const hl_store_item *item, hl_error *err) {
+    (void)arg, (void)item, (void)err;
+    return HL_OK;
+}
+
+hl_status hl__store_sync_names(const char *dir, hl_error *err) {
+    return walk_all(dir, pass_over, NULL, true, err);
 }
 
 /* -- all models -------------------------------------------------------------------------------- */
@@ -214,11 +228,16 @@ hl_status hl__store_settle_name(const hl_store *s, hl_name *name, hl_error *err)
     settling g = {.name = name};
     hl_store_item exact;
     if (find_exactly(s, name, &exact)) return HL_OK;
-    HL_TRY(hl_store_each(s, settle_item, &g, err));
+    for (size_t i = 0; i < s->n_dirs; i++) {
+        hl_status st = hl__store_walk(s->dirs[i], settle_item, &g, err);
+        if (st < 0 && (i == 0 || st == HL_ENOMEM)) return st; /* else it might be there twice */
+    }
     if (g.whole) {
         *name = g.same;
         return HL_OK;
     }
+    /* whose deleting broke off is gone for good, or it might come back in another spelling */
+    HL_TRY(hl__store_sync_names(s->dirs[0], err));
     for (size_t i = 0; i < HL_NAME_PARTS; i++) {
         const char *seen = hl_name_part_of(&g.seen, i);
         if (!g.exact[i] && seen[0]) memcpy(hl_name_part(name, i), seen, strlen(seen) + 1);
@@ -239,7 +258,16 @@ static void remove_temps(char *dir) {
     (void)st; /* they do no harm */
 }
 
-/* A new file, its directories made and synced up to the root, so that it is there for good. */
+/* A blob may have been given its name by a process that died before it synced the directory. */
+static hl_status sync_blobs(const hl_store *s, hl_error *err) {
+    char dir[HL_STORE_PATH_MAX];
+    HL_TRY(hl__store_path(s->dirs[0], "blobs", "", dir, err));
+    hl_status st = hl_dir_sync(dir, err);
+    return st == HL_ENOTFOUND ? HL_OK : st; /* all of them are in other places */
+}
+
+/* A new file, the directories above it synced up to the root, whoever made them, so that it is
+ * there for good. */
 static hl_status write_manifest(const hl_store *s, const hl_name *name, hl_str json,
                                 hl_error *err) {
     char rest[HL_NAME_TEXT_MAX], path[HL_STORE_PATH_MAX], dir[HL_STORE_PATH_MAX];
@@ -247,12 +275,12 @@ static hl_status write_manifest(const hl_store *s, const hl_name *name, hl_str j
     HL_TRY(hl__store_path(s->dirs[0], "manifests/", rest, path, err));
     memcpy(dir, path, strlen(path) + 1);
     *strrchr(dir, '/') = '\0';
-    bool is_new = !hl_path_is_dir(dir);
+    HL_TRY(sync_blobs(s, err));
     HL_TRY(hl_dir_make_all(dir, err));
     remove_temps(dir);
     HL_TRY(hl_file_write(path, (hl_bytes){(const uint8_t *)json.ptr, json.len}, err));
     size_t root_len = strlen(s->dirs[0]);
-    while (is_new && strlen(dir) > root_len) {
+    while (strlen(dir) > root_len) {
         HL_TRY(hl_dir_sync_parent(dir, err));
         *strrchr(dir, '/') = '\0';
     }
@@ -294,6 +322,27 @@ hl_status hl_store_write(const hl_store *s, const hl_name *name, const hl_layer 
     return st;
 }
 
+static hl_status write_text_locked(const hl_store *s, const hl_name *name, const hl_manifest *m,
+                                   hl_str json, hl_error *err) {
+    hl_name settled = *name;
+    HL_TRY(check_blobs(s, &m->config, m->layers, m->n_layers, err));
+    HL_TRY(hl__store_settle_name(s, &settled, err));
+    return write_manifest(s, &settled, json, err);
+}
+
+hl_status hl_store_write_text(const hl_store *s, const hl_name *name, hl_str json, hl_error *err) {
+    hl_file_lock lock;
+    hl_manifest m;
+    HL_TRY(hl_manifest_parse(json, &m, err));
+    hl_status st = hl__store_lock(s, &lock, err);
+    if (st >= 0) {
+        st = write_text_locked(s, name, &m, json, err);
+        hl_file_lock_drop(&lock);
+    }
+    hl_manifest_deinit(&m);
+    return st;
+}
+
 /* -- copying and deleting ---------------------------------------------------------------------- */
 
 /* Of a model in a directory that is only read. */
@@ -301,9 +350,9 @@ static hl_status keep_blobs(const hl_store *s, const hl_store_item *item, hl_err
     hl_manifest m;
     if (hl__path_is_under(item->path, s->dirs[0])) return HL_OK;
     HL_TRY(hl_store_read(s, item, &m, err));
-    hl_status st = hl_store_keep(s, &m.config.digest, err);
+    hl_status st = hl__store_keep(s, &m.config.digest, err);
     for (size_t i = 0; st >= 0 && i < m.n_layers; i++)
-        st = hl_store_keep(s, &m.layers[i].digest, err);
+        st = hl__store_keep(s, &m.layers[i].digest, err);
     hl_manifest_deinit(&m);
     return st;
 }

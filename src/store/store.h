@@ -64,6 +64,9 @@ hl_status hl_store_read(const hl_store *s, const hl_store_item *item, hl_manifes
  * not). */
 hl_status hl_store_write(const hl_store *s, const hl_name *name, const hl_layer *config,
                          const hl_layer *layers, size_t n_layers, hl_error *err) HL_NODISCARD;
+/* The same with a manifest as it came from a registry, byte for byte, so that its id stays. */
+hl_status hl_store_write_text(const hl_store *s, const hl_name *name, hl_str json,
+                              hl_error *err) HL_NODISCARD;
 hl_status hl_store_copy(const hl_store *s, const hl_name *from, const hl_name *to,
                         hl_error *err) HL_NODISCARD;
 /* The name, and the blobs that nothing else needs.  A model in a directory that is only read stays:
@@ -74,6 +77,17 @@ hl_status hl_store_delete(const hl_store *s, const hl_name *name, hl_error *err)
  * Nothing when OLLAMA_NOPRUNE is set. */
 hl_status hl_store_prune(const hl_store *s, int64_t now_ns, hl_error *err) HL_NODISCARD;
 
+typedef void hl_prune_fn(void *arg, const char *name, uint64_t bytes);
+typedef struct hl_prune {
+    int64_t now_ns;
+    bool dry_run;      /* tells, deletes nothing */
+    hl_prune_fn *each; /* of a file in blobs/ that goes; NULL: nobody wants to know */
+    void *arg;
+} hl_prune;
+
+/* The same, telling.  HL_DONE: OLLAMA_NOPRUNE is set. */
+hl_status hl_store_prune_by(const hl_store *s, const hl_prune *how, hl_error *err) HL_NODISCARD;
+
 /* -- blobs ------------------------------------------------------------------------------------- */
 
 /* Where it is; false: nowhere, and ret is where it would be. */
@@ -81,9 +95,18 @@ bool hl_store_blob_path(const hl_store *s, const hl_digest *d, char ret[HL_STORE
 
 /* A blob of these bytes; *ret has its digest and size, ready to become a layer. */
 hl_status hl_store_put(const hl_store *s, hl_str bytes, hl_layer *ret, hl_error *err) HL_NODISCARD;
-/* A blob of a file that exists: another name of it where the file system allows, else a copy. */
+/* A blob of a file that exists: one that shares its bytes on the disk (a reflink, else another name
+ * of it) where the file system allows, else a copy. */
 hl_status hl_store_import(const hl_store *s, const char *path, hl_layer *ret,
                           hl_error *err) HL_NODISCARD;
+
+typedef enum hl_taken { HL_TAKEN_BEFORE, HL_TAKEN_LINKED, HL_TAKEN_COPIED } hl_taken;
+/* "existing", "linked", "copied" */
+const char *hl_taken_word(hl_taken how);
+/* The same, saying how.  digest: its hash, if it is known; else NULL.  EUNSUPPORTED: only a copy
+ * would do, and may_copy is false. */
+hl_status hl_store_take(const hl_store *s, const char *path, const hl_digest *digest, bool may_copy,
+                        hl_layer *ret, hl_taken *ret_how, hl_error *err) HL_NODISCARD;
 /* For a blob that a new model will name: it is not pruned for the next hour, and one that lies in
  * a directory that is only read gets a name in ours, if it can.  ENOTFOUND. */
 hl_status hl_store_keep(const hl_store *s, const hl_digest *d, hl_error *err) HL_NODISCARD;

@@ -68,6 +68,7 @@ static hl_status fields(go_run *r, go_value v, const go_node *n, bool has_args, 
 static hl_status variable(go_run *r, const go_node *n, bool has_args, go_value *ret) {
     for (size_t i = r->n_vars; i-- > r->base;) {
         if (!hl_str_eq(r->vars[i].name, n->text)) continue;
+        HL_TRY(hl__go_charge_search(r, i));
         if (!n->n_names) HL_TRY(check_no_args(r, n, has_args));
         return fields(r, r->vars[i].value, n, has_args, ret);
     }

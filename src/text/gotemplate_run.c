@@ -39,6 +39,11 @@ hl_status hl__go_charge_bytes(go_run *r, size_t bytes) {
     return hl__go_charge(r, 1 + bytes / 32);
 }
 
+hl_status hl__go_charge_search(go_run *r, size_t i) {
+    HL_ASSERT(i < r->n_vars);
+    return hl__go_charge(r, (r->n_vars - i) / 16);
+}
+
 hl_status hl__go_deeper(go_run *r) {
     HL_TRY(hl__go_charge(r, 1));
     if (r->depth >= r->t->limits.depth_max)
@@ -103,6 +108,7 @@ hl_status hl__go_var_add(go_run *r, hl_str name, const go_value *v) {
 hl_status hl__go_var_set(go_run *r, hl_str name, const go_value *v) {
     for (size_t i = r->n_vars; i-- > r->base;) {
         if (!hl_str_eq(r->vars[i].name, name)) continue;
+        HL_TRY(hl__go_charge_search(r, i));
         r->vars[i].value = *v;
         return HL_OK;
     }

@@ -32,6 +32,8 @@ hl_status hl__go_fail_(go_run *r, hl_status st, const char *fmt, ...) HL_PRINTF(
 hl_status hl__go_charge(go_run *r, uint64_t steps) HL_NODISCARD;
 /* One step for every 32 bytes. */
 hl_status hl__go_charge_bytes(go_run *r, size_t bytes) HL_NODISCARD;
+/* Variable i has been found, from the last one on: one step for every 16 that were looked at. */
+hl_status hl__go_charge_search(go_run *r, size_t i) HL_NODISCARD;
 hl_status hl__go_deeper(go_run *r) HL_NODISCARD; /* undone by r->depth-- */
 hl_status hl__go_take(go_run *r, size_t n, size_t size, void **ret) HL_NODISCARD;
 /* An output buffer with the run's limit; hl__go_text_end makes a text in the arena of it and

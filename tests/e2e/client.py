@@ -92,7 +92,7 @@ def a_running_server_is_asked():
     wait_until(lambda: good("ps", **at).count("\n") == 1, "the model to go")
     assert good("stop", "tiny", **at) == ""
     bad('couldn\'t find model "nope" to stop', "stop", "nope", **at)
-    bad("model 'nope:latest' not found", "run", "nope", "hi", **at)
+    assert "is not a public one" in hl("run", "127.0.0.1:9/library/nope", "hi", **at)[2]
     bad("model 'nope' not found", "generate", "nope", "hi", code=66, **at)
     assert s.stop() == 0
 

@@ -48,7 +48,7 @@ bad 64 "did you mean generate?" "$hl" genrate tiny
 bad 64 "did you mean run tiny?" "$hl" tiny
 bad 64 "did you mean show?" "$hl" help shwo
 bad 64 "unknown flag: --nope" "$hl" --nope
-bad 1 "pull is not supported yet" "$hl" pull tiny
+bad 1 "signin is not supported yet" "$hl" signin
 bad 1 "invalid value for --think: \"x\"" "$hl" run --think=x tiny hi
 bad 1 "invalid duration \"soon\"" "$hl" run --keepalive soon tiny hi
 bad 1 'invalid format: "xml"; expected "json" or a valid JSON Schema object' \
@@ -58,7 +58,11 @@ bad 1 'the keyword "not" is not supported at #/properties/a' \
 bad 64 "HYPERLLAMA_CPU" env HYPERLLAMA_CPU=mmx "$hl" generate tiny hi
 
 # -- models
-bad 1 "model 'nope:latest' not found" "$hl" run nope hi
+run "$hl" run 127.0.0.1:9/library/nope hi # is to be pulled
+expect_code 1
+expect_no_out
+expect_err "pulling manifest"
+expect_err "is not a public one"
 bad 1 "model 'nope:latest' not found" "$hl" show nope
 bad 66 "model 'nope:1b' not found" "$hl" generate nope:1b hi
 bad 64 "invalid model name" "$hl" tokenize "no pe" hi

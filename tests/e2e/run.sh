@@ -45,7 +45,7 @@ expect_no_out # nothing to answer: the model is only loaded
 path=$("$hl" show --json tiny | python3 -c 'import json,sys; print(json.load(sys.stdin)["path"])')
 run "$hl" run --temperature 0 "$path" "What is 2+2?"
 expect_same "$out" "$answer"
-run env HYPERLLAMA_MODELS_DIR="$tmp" "$hl" run own hi
+run env HYPERLLAMA_MODELS_DIR="$tmp" "$hl" show own
 expect_code 1
 mkdir "$tmp/own" && ln -s "$path" "$tmp/own/own.gguf"
 run env HYPERLLAMA_MODELS_DIR="$tmp" "$hl" run --temperature 0 own "What is 2+2?"

@@ -64,11 +64,37 @@ static void completing_survives(void **state) {
               "{\"model\":\"m\",\"prompt\":[\"a\",[1,2]],\"n\":2}");
 }
 
+static void other_shapes_survive(void **state) {
+    static const char *const items =
+        "{\"model\":\"m\",\"instructions\":\"i\",\"input\":[{\"role\":\"user\",\"content\":\"a\"},"
+        "{\"type\":\"reasoning\",\"summary\":[{\"text\":\"hm\"}]},{\"type\":\"function_call\","
+        "\"call_id\":\"c\",\"name\":\"f\",\"arguments\":\"{}\"},{\"type\":\"function_call_output\","
+        "\"call_id\":\"c\",\"output\":\"18\"}],\"tools\":[{\"type\":\"namespace\",\"name\":\"n\","
+        "\"tools\":[{\"type\":\"function\",\"name\":\"f\"}]}],\"stream\":%s}";
+    static const char *const blocks =
+        "{\"model\":\"m\",\"max_tokens\":9,\"system\":[{\"type\":\"text\",\"text\":\"s\"}],"
+        "\"messages\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"assistant\",\"content\":[{"
+        "\"type\":\"thinking\",\"thinking\":\"hm\"},{\"type\":\"tool_use\",\"id\":\"c\",\"name\":"
+        "\"f\",\"input\":{}}]},{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\","
+        "\"tool_use_id\":\"c\",\"content\":\"18\"}]}],\"tools\":[{\"name\":\"f\"}],\"tool_choice\":"
+        "{\"type\":\"tool\",\"name\":\"f\"},\"stream\":%s}";
+    static const char *const streams[] = {"false", "true"};
+    char body[1024];
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(body, sizeof body, items, streams[i]);
+        fail_each(&hl__voice_responses, HL__DIALECT_OPENAI, body);
+        snprintf(body, sizeof body, blocks, streams[i]);
+        fail_each(&hl__voice_anthropic, HL__DIALECT_ANTHROPIC, body);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(generating_survives),
         cmocka_unit_test(chatting_survives),
         cmocka_unit_test(completing_survives),
+        cmocka_unit_test(other_shapes_survive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

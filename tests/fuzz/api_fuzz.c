@@ -53,6 +53,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     atomic_store(&package.refs, 2);
     c->package = &package;
     HL_ASSERT(c->n_choices >= 1 && c->n_choices <= HL__CHOICES_MAX);
+    HL_ASSERT(!c->render_only || r->voice->rendered);
+    HL_ASSERT(!c->stream || r->voice->stream_type);
     if (hl__call_create_choices(c, &err) >= 0) check_jobs(c);
     hl__call_drop(c);
     return 0;

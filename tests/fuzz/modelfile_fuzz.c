@@ -1,4 +1,6 @@
-/* Any bytes as a Modelfile: a status, or instructions that come back from their printed form. */
+/* Any bytes as a Modelfile: a status, or instructions that come back from their printed form and
+ * parameters that a request may have. */
+#include "store/layers.h"
 #include "store/modelfile.h"
 
 #include <stdint.h>
@@ -24,6 +26,16 @@ static void comes_back(const hl_instruction *in, hl_arena *arena) {
     hl_buf_deinit(&b);
 }
 
+/* A parameter's text: a status, or a value that a request may have. */
+static void becomes_a_value(const hl_instruction *in, hl_arena *arena) {
+    struct json_object *all = json_object_new_object(), *v = NULL;
+    const char *name = hl_arena_str(arena, in->name).ptr; /* with its NUL */
+    if (all && name && hl_param_from_text(name, in->value, &v, NULL) == HL_OK &&
+        json_object_object_add(all, name, v) == 0)
+        HL_ASSERT(hl_params_check(all, NULL) == HL_OK);
+    json_object_put(all);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const hl_instruction *list;
     size_t n;
@@ -34,6 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         for (size_t i = 0; i < n; i++) {
             HL_ASSERT(list[i].line > 0 && list[i].value.ptr);
             if (n < 100) comes_back(&list[i], arena);
+            if (list[i].kind == HL_MODELFILE_PARAMETER) becomes_a_value(&list[i], arena);
         }
     else
         HL_ASSERT(err.text[0] != '\0');

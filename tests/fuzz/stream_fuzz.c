@@ -80,8 +80,8 @@ static void take_as_object(hl_str text) {
     }
     hl_buf_init(&out, 0);
     models = hl__models_filter(o, HL_STR("a"));
-    hl__models_list(models, 0, &out);
-    hl__models_ps(o, 0, &out);
+    hl__models_list(models, 0, false, &out);
+    hl__models_ps(o, 0, false, &out);
     hl__show_info(o, true, &out);
     hl__show_json(o, HL_STR("a"), true, &out);
     HL_ASSERT(out.failed >= 0);

@@ -112,10 +112,3 @@ void hl__change_end_error(hl__change *c, int status, hl_str text) {
 void hl__change_end_failure(hl__change *c, const hl_error *err) {
     hl__change_end_error(c, hl_status_http(err->status), hl_str_from(err->text));
 }
-
-void hl__registry_error(const hl_name *n, hl_error *err) {
-    (void)hl_fail(err, HL_EREMOTE, "api",
-                  "pull model manifest: Get \"https://%.*s/v2/%s/%s/manifests/%s\": this version "
-                  "does not reach registries",
-                  120, n->host, n->space, n->model, n->tag);
-}

@@ -50,5 +50,3 @@ void hl__change_end_failure(hl__change *c, const hl_error *err);
 
 /* "model", or its old key "name"; empty: neither. */
 hl_status hl__change_read_model(const hl__change *c, hl_str *ret, hl_error *err) HL_NODISCARD;
-/* What a registry that cannot be reached answers about the name. */
-void hl__registry_error(const hl_name *n, hl_error *err);

@@ -1,6 +1,7 @@
 /* POST /api/create: a model from uploaded files, or from another model. */
-#include "api/ollama/change.h"
+#include "api/ollama/transfers.h"
 #include "base/fs.h"
+#include "store/registry.h"
 
 /* -- reading ----------------------------------------------------------------------------------- */
 
@@ -127,7 +128,8 @@ static void report(void *arg, const hl_create_progress *p) {
     hl__change_say(arg, p);
 }
 
-/* A parent that is in no store may ship with the program, or be a file of the user's. */
+/* A parent that is in no store may ship with the program, or be a file of the user's; else it is
+ * to be pulled (ENOTFOUND). */
 static hl_status find_parent(hl__change *c, char path[HL_MODEL_PATH_MAX], hl_error *err) {
     hl_store_item item;
     hl_create *r = &c->create;
@@ -138,8 +140,15 @@ static hl_status find_parent(hl__change *c, char path[HL_MODEL_PATH_MAX], hl_err
     if (r->from_path && hl_path_is_file(r->from_path)) return HL_OK;
     r->from_path = path;
     if (hl_catalog_shipped(&r->from, path)) return HL_OK;
-    hl__registry_error(&r->from, err);
-    return HL_EREMOTE;
+    r->from_path = NULL;
+    return st;
+}
+
+static bool is_to_pull(hl__change *c) {
+    char path[HL_MODEL_PATH_MAX];
+    hl_status st = find_parent(c, path, NULL);
+    if (c->create.from_path == path) c->create.from_path = NULL; /* the room is ours */
+    return st == HL_ENOTFOUND;
 }
 
 /* As Ollama: what is wrong with the request is 400, a missing blob or parent 500. */
@@ -160,6 +169,18 @@ static void run(hl__change *c) {
         hl__change_end_error(c, status_of(st), hl_str_from(err.text));
 }
 
+/* On a thread of its own, as every transfer. */
+static void pull_and_run(hl__change *c, const atomic_bool *cancelled) {
+    hl_error err = {0};
+    hl_registry_ask ask = {.cancelled = cancelled, .report = report, .arg = c};
+    hl_status st = hl__field_str(&c->body, "from", &ask.model, &err);
+    if (st >= 0) st = hl_registry_pull(hl_catalog_store(c->visit.api->catalog), &ask, &err);
+    if (st >= 0)
+        run(c);
+    else
+        hl__change_end_error(c, 500, hl_str_from(err.text));
+}
+
 void hl__handle_create(hl__visit *v) {
     hl_error err = {0};
     hl_str model;
@@ -175,6 +196,8 @@ void hl__handle_create(hl__visit *v) {
     st = read_create(c, &err);
     if (st < 0)
         hl__change_end_error(c, status_of(st), hl_str_from(err.text));
+    else if (is_to_pull(c))
+        hl__transfers_start(v->api->transfers, c, pull_and_run);
     else
         hl__change_start(c, run);
 }

@@ -1,8 +1,9 @@
-/* GET /api/tags and /api/ps. */
+/* GET /api/tags and /api/ps; with ?wide also what Ollama does not say. */
 #include "api/fields.h"
 #include "api/ollama/describe.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "serve/engines.h"
 
 enum { LISTED_MAX = 2048, LOADED_MAX = 32 };
 
@@ -74,15 +75,26 @@ void hl__append_names(const hl_catalog_entry *e, hl_buf *out) {
     hl__json_text(out, "model", hl_str_from(e->name));
 }
 
+static bool is_wide(const hl__visit *v) {
+    return hl_http_query(v->x, "wide") != NULL;
+}
+
+static void append_engine(hl_buf *out) {
+    const char *reason, *engine = hl_engine_of_models(&reason);
+    hl__json_text(out, "engine", hl_str_from(engine));
+    hl__json_text(out, "reason", hl_str_from(reason));
+}
+
 /* -- /api/tags --------------------------------------------------------------------------------- */
 
-static void append_listed(const hl_catalog_entry *e, hl_buf *out) {
+static void append_listed(const hl_catalog_entry *e, bool wide, hl_buf *out) {
     hl__append_names(e, out);
     hl__append_time("modified_at", e->modified_ns, out);
     hl__json_uint(out, "size", e->bytes);
     hl__json_text(out, "digest", hl_str_from(e->digest));
     hl__append_details(e, true, out);
     hl__append_capabilities(e, out);
+    if (wide) append_engine(out);
     hl_buf_append_char(out, '}');
 }
 
@@ -98,7 +110,7 @@ void hl__handle_tags(hl__visit *v) {
     hl_buf_append_cstr(&b, "{\"models\":[");
     for (size_t i = 0; i < n; i++) {
         if (i > 0) hl_buf_append_char(&b, ',');
-        append_listed(entries[i], &b);
+        append_listed(entries[i], is_wide(v), &b);
     }
     hl_buf_append_cstr(&b, "]}");
     hl__answer_json(v, 200, &b);
@@ -115,7 +127,20 @@ static int64_t leaves_at(const hl_hub_model *m) {
     return now_ns + (int64_t)m->left_ns;
 }
 
-static void append_loaded(const hl_catalog_entry *e, const hl_hub_model *m, hl_buf *out) {
+/* What there is of the cache of keys and values, in bytes and in pages. */
+static void append_cache(const hl_hub_model *m, hl_buf *out) {
+    append_engine(out);
+    hl__json_key(out, "cache");
+    hl_buf_append_char(out, '{');
+    hl__json_uint(out, "bytes", m->kv_bytes);
+    hl__json_uint(out, "pages_used", m->pages_used);
+    hl__json_uint(out, "pages_cached", m->pages_cached);
+    hl__json_uint(out, "pages_free", m->pages_free);
+    hl_buf_append_char(out, '}');
+}
+
+static void append_loaded(const hl_catalog_entry *e, const hl_hub_model *m, bool wide,
+                          hl_buf *out) {
     hl__append_names(e, out);
     hl__json_uint(out, "size", m->bytes);
     hl__json_text(out, "digest", hl_str_from(e->digest));
@@ -123,6 +148,7 @@ static void append_loaded(const hl_catalog_entry *e, const hl_hub_model *m, hl_b
     hl__append_time("expires_at", leaves_at(m), out);
     hl__json_uint(out, "size_vram", 0);
     hl__json_uint(out, "context_length", m->ctx);
+    if (wide) append_cache(m, out);
     hl_buf_append_char(out, '}');
 }
 
@@ -141,7 +167,7 @@ void hl__handle_ps(hl__visit *v) {
         const hl_catalog_entry *e;
         if (hl_catalog_find(v->api->catalog, hl_str_from(loaded[i].name), &e, NULL) < 0) continue;
         if (!first) hl_buf_append_char(&b, ',');
-        append_loaded(e, &loaded[i], &b);
+        append_loaded(e, &loaded[i], is_wide(v), &b);
         first = false;
     }
     hl_buf_append_cstr(&b, "]}");

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 
 static const int64_t NS_PER_S = 1000000000;
+static const hl_str NOTHING = {"", 0};
 
 static hl__response *response_of(const hl__call *c) {
     HL_ASSERT(c->state);
@@ -23,9 +24,12 @@ static void drop_state(void *arg) {
 /* -- what the request said --------------------------------------------------------------------- */
 
 static void append_json(struct json_object *v, const char *otherwise, hl_buf *out) {
-    hl_buf_append_cstr(out, v ? json_object_to_json_string_ext(
-                                    v, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
-                              : otherwise);
+    enum { HOW = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE };
+    const char *text = v ? json_object_to_json_string_ext(v, HOW) : otherwise;
+    if (text)
+        hl_buf_append_cstr(out, text);
+    else
+        out->failed = HL_ENOMEM;
 }
 
 static void echo(const hl__call *c, const char *key, const char *otherwise, hl_buf *out) {
@@ -104,25 +108,28 @@ static bool is_cut(const hl__call *c) {
     return ch->done && ch->finish == HL_FINISH_LENGTH && ch->n_calls == 0;
 }
 
-static const char *status_of(const hl__call *c, const char *failure) {
-    if (failure) return "failed";
-    if (!c->choices[0].done) return "in_progress";
+/* How far the answer is told: one without text is over before its stream begins. */
+typedef enum stage { STAGE_BEGUN, STAGE_OVER, STAGE_FAILED } stage;
+
+static const char *status_of(const hl__call *c, stage at) {
+    if (at == STAGE_FAILED) return "failed";
+    if (at == STAGE_BEGUN) return "in_progress";
     return is_cut(c) ? "incomplete" : "completed";
 }
 
-static void append_state(const hl__call *c, const char *failure, hl_buf *out) {
-    bool completed = c->choices[0].done && !failure;
+static void append_state(const hl__call *c, stage at, hl_buf *out) {
+    bool cut = at == STAGE_OVER && is_cut(c);
     hl_buf_printf(out, ",\"object\":\"response\",\"created_at\":%lld", (long long)c->created_s);
-    if (completed)
+    if (at == STAGE_OVER)
         hl_buf_printf(out, ",\"completed_at\":%lld", (long long)(hl_clock_wall_ns() / NS_PER_S));
     else
         hl_buf_append_cstr(out, ",\"completed_at\":null");
-    hl__json_text(out, "status", hl_str_from(status_of(c, failure)));
-    hl_buf_append_cstr(out, is_cut(c) ? ",\"incomplete_details\":{\"reason\":\"max_output_tokens\"}"
-                                      : ",\"incomplete_details\":null");
+    hl__json_text(out, "status", hl_str_from(status_of(c, at)));
+    hl_buf_append_cstr(out, cut ? ",\"incomplete_details\":{\"reason\":\"max_output_tokens\"}"
+                                : ",\"incomplete_details\":null");
 }
 
-static void append_settings(const hl__call *c, hl_buf *out) {
+static void append_settings(const hl__call *c, stage at, hl_buf *out) {
     const hl__response *r = response_of(c);
     echo_tools(c, out);
     echo(c, "tool_choice", "\"auto\"", out);
@@ -135,7 +142,7 @@ static void append_settings(const hl__call *c, hl_buf *out) {
     hl_buf_append_cstr(out, ",\"top_logprobs\":0");
     echo_option(c, "temperature", HL_OPT_temperature, out);
     echo_reasoning(c, out);
-    if (c->choices[0].done)
+    if (at == STAGE_OVER)
         append_usage(c, out);
     else
         hl_buf_append_cstr(out, ",\"usage\":null");
@@ -145,25 +152,26 @@ static void append_settings(const hl__call *c, hl_buf *out) {
         hl_buf_append_cstr(out, ",\"max_output_tokens\":null");
 }
 
-/* failure: what went wrong; NULL: nothing. */
-static void append_response(const hl__call *c, hl_str output, const char *failure, hl_buf *out) {
+/* error: what went wrong, of STAGE_FAILED. */
+static void append_response(const hl__call *c, stage at, hl_str error, hl_buf *out) {
+    const hl__response *r = response_of(c);
     hl_buf_append_char(out, '{');
-    hl__json_text(out, "id", hl_str_from(response_of(c)->id));
-    append_state(c, failure, out);
+    hl__json_text(out, "id", hl_str_from(r->id));
+    append_state(c, at, out);
     hl__json_text(out, "model", c->model);
     hl_buf_append_cstr(out, ",\"previous_response_id\":null");
     echo(c, "instructions", "null", out);
     hl_buf_append_cstr(out, ",\"output\":[");
-    hl_buf_append_str(out, output);
+    hl_buf_append_str(out, hl_buf_str(&r->output));
     hl_buf_append_cstr(out, "],\"error\":");
-    if (failure) {
+    if (at == STAGE_FAILED) {
         hl_buf_append_cstr(out, "{\"code\":\"server_error\"");
-        hl__json_text(out, "message", hl_str_from(failure));
+        hl__json_text(out, "message", error);
         hl_buf_append_char(out, '}');
     } else {
         hl_buf_append_cstr(out, "null");
     }
-    append_settings(c, out);
+    append_settings(c, at, out);
     hl_buf_append_cstr(out, ",\"max_tool_calls\":null,\"store\":false");
     echo(c, "background", "false", out);
     hl_buf_append_cstr(out, ",\"service_tier\":\"default\",\"metadata\":{},"
@@ -238,7 +246,7 @@ static void append_items(hl__call *c, hl_buf *out) {
 static void whole(const hl__call *c, hl_buf *out) {
     hl__response *r = response_of(c);
     append_items(c->choices[0].call, &r->output);
-    append_response(c, hl_buf_str(&r->output), NULL, out);
+    append_response(c, STAGE_OVER, NOTHING, out);
     if (r->output.failed < 0) out->failed = r->output.failed;
 }
 
@@ -253,20 +261,17 @@ static void end_event(hl_buf *out) {
     hl_buf_append_cstr(out, "}\n\n");
 }
 
-static void send_response(const hl__call *c, const char *type, const char *failure, hl_buf *out) {
-    hl__response *r = response_of(c);
-    begin_event(r, type, out);
+static void response_event(const hl__call *c, const char *type, stage at, hl_str error,
+                           hl_buf *out) {
+    begin_event(response_of(c), type, out);
     hl_buf_append_cstr(out, ",\"response\":");
-    append_response(c, hl_buf_str(&r->output), failure, out);
+    append_response(c, at, error, out);
     end_event(out);
 }
 
 static void begin(const hl__call *c, hl_buf *out) {
-    bool done = c->choices[0].done;
-    c->choices[0].done = false; /* an answer without text is over before it begins */
-    send_response(c, "response.created", NULL, out);
-    send_response(c, "response.in_progress", NULL, out);
-    c->choices[0].done = done;
+    response_event(c, "response.created", STAGE_BEGUN, NOTHING, out);
+    response_event(c, "response.in_progress", STAGE_BEGUN, NOTHING, out);
 }
 
 /* …,"item_id":…,"output_index":… of the open item. */
@@ -297,10 +302,9 @@ static void open_item(hl__call *c, hl__item kind, hl_buf *out) {
     if (kind == HL__ITEM_REASONING)
         hl_buf_printf(out, "{\"id\":\"%s\",\"type\":\"reasoning\",\"summary\":[]}", r->item_id);
     else
-        append_message_item(r->item_id, "in_progress", (hl_str){"", 0}, false, out);
+        append_message_item(r->item_id, "in_progress", NOTHING, false, out);
     end_event(out);
-    if (kind == HL__ITEM_MESSAGE)
-        part_event(r, "response.content_part.added", (hl_str){"", 0}, out);
+    if (kind == HL__ITEM_MESSAGE) part_event(r, "response.content_part.added", NOTHING, out);
 }
 
 static void end_texts(hl__response *r, hl_buf *out) {
@@ -375,7 +379,7 @@ static void tool_call(const hl__choice *ch, const hl__tool_call *call, hl_buf *o
     close_item(ch->call, out);
     hl__call_id(ch->call, "fc_", 24, id);
     begin_item(r, "response.output_item.added", out);
-    append_call_item(id, "in_progress", call, (hl_str){"", 0}, out);
+    append_call_item(id, "in_progress", call, NOTHING, out);
     end_event(out);
     arguments_event(r, id, "response.function_call_arguments.delta", "delta", call->arguments, out);
     arguments_event(r, id, "response.function_call_arguments.done", "arguments", call->arguments,
@@ -389,17 +393,14 @@ static void tool_call(const hl__choice *ch, const hl__tool_call *call, hl_buf *o
 
 static void last(const hl__call *c, hl_buf *out) {
     close_item(c, out);
-    send_response(c, is_cut(c) ? "response.incomplete" : "response.completed", NULL, out);
+    response_event(c, is_cut(c) ? "response.incomplete" : "response.completed", STAGE_OVER, NOTHING,
+                   out);
     if (response_of(c)->output.failed < 0) out->failed = response_of(c)->output.failed;
 }
 
 static void failed(const hl__call *c, int status, hl_str text, hl_buf *out) {
-    char copy[256];
-    size_t n = text.len < sizeof copy - 1 ? text.len : sizeof copy - 1;
     (void)status;
-    memcpy(copy, text.ptr, n);
-    copy[n] = '\0';
-    send_response(c, "response.failed", copy, out);
+    response_event(c, "response.failed", STAGE_FAILED, text, out);
 }
 
 /* -- the route --------------------------------------------------------------------------------- */

@@ -44,16 +44,18 @@ static hl_status add_part(const hl__fields *f, struct json_object *parts, hl_err
     return unsupported("input", type, err);
 }
 
-/* A text or an array of parts, as `content` of the message; *ret_parts is the message's. */
+/* A text or an array of parts behind those that are there; null is none. */
 static hl_status add_content(struct json_object *value, struct json_object *parts, hl_error *err) {
     struct json_object *part;
+    if (!value) return HL_OK;
     if (is_string(value)) {
         HL_TRY(hl__push_object(parts, &part, err));
         HL_TRY(hl__put_str(part, "type", HL_STR("text"), err));
         return hl__put_shared(part, "text", value, err);
     }
-    size_t n = json_object_is_type(value, json_type_array) ? json_object_array_length(value) : 0;
-    for (size_t i = 0; i < n; i++) {
+    if (!json_object_is_type(value, json_type_array))
+        return hl_fail(err, HL_EINVAL, "api", "input: a content is no text and no array of parts");
+    for (size_t i = 0; i < json_object_array_length(value); i++) {
         hl__fields f = {json_object_array_get_idx(value, i), "ResponsesContent"};
         if (!is_object(f.o))
             return hl_fail(err, HL_EINVAL, "api", "input: a part of a content is no object");
@@ -71,19 +73,13 @@ static hl_status push_message(struct json_object *messages, hl_str role, struct 
     return hl__put_array(*ret, "content", ret_parts, err);
 }
 
-static struct json_object *member(struct json_object *o, const char *key) {
-    struct json_object *value = NULL;
-    return o && json_object_object_get_ex(o, key, &value) ? value : NULL;
-}
-
 /* The assistant's message that the items before this one have begun, else a new one: reasoning,
  * text and calls of one answer are items of their own here. */
 static hl_status assistant(struct json_object *messages, struct json_object **ret, hl_error *err) {
     struct json_object *parts;
     size_t n = json_object_array_length(messages);
     struct json_object *before = n > 0 ? json_object_array_get_idx(messages, n - 1) : NULL;
-    struct json_object *role = member(before, "role");
-    if (role && hl_str_is(hl__json_str(role), "assistant")) {
+    if (hl_str_is(hl__json_get_str(before, "role"), "assistant")) {
         *ret = before;
         return HL_OK;
     }
@@ -100,7 +96,7 @@ static hl_status add_message(const hl__fields *f, struct json_object *messages, 
         return add_content(content, parts, err);
     }
     HL_TRY(assistant(messages, &message, err));
-    return add_content(content, member(message, "content"), err);
+    return add_content(content, hl__json_get(message, "content"), err);
 }
 
 static hl_status add_call(const hl__fields *f, struct json_object *messages, hl_error *err) {
@@ -110,7 +106,7 @@ static hl_status add_call(const hl__fields *f, struct json_object *messages, hl_
     HL_TRY(hl__field_str(f, "name", &name, err));
     HL_TRY(hl__field_str(f, "arguments", &arguments, err));
     HL_TRY(assistant(messages, &message, err));
-    struct json_object *calls = member(message, "tool_calls");
+    struct json_object *calls = hl__json_get(message, "tool_calls");
     if (!calls) HL_TRY(hl__put_array(message, "tool_calls", &calls, err));
     HL_TRY(hl__push_object(calls, &call, err));
     HL_TRY(hl__put_str(call, "id", id, err));
@@ -132,7 +128,7 @@ static hl_status add_output(const hl__fields *f, struct json_object *messages, h
 static void append_texts(struct json_object *array, hl_buf *out) {
     size_t n = json_object_is_type(array, json_type_array) ? json_object_array_length(array) : 0;
     for (size_t i = 0; i < n; i++) {
-        struct json_object *text = member(json_object_array_get_idx(array, i), "text");
+        struct json_object *text = hl__json_get(json_object_array_get_idx(array, i), "text");
         if (is_string(text)) hl_buf_append_str(out, hl__json_str(text));
     }
 }
@@ -235,6 +231,7 @@ static hl_status add_tool(struct json_object *v, hl_str space, struct json_objec
     if (is_search(type)) return HL_OK;
     if (!hl_str_is(type, "namespace") || space.len > 0) return unsupported("tools", type, err);
     HL_TRY(hl__field_str(&f, "name", &name, err));
+    if (name.len == 0) return hl_fail(err, HL_EINVAL, "api", "tools: a namespace has no name");
     HL_TRY(hl__field_array(&f, "tools", &inner, err));
     return add_tools(inner, name, tools, err);
 }
@@ -249,7 +246,7 @@ static hl_status add_tools(struct json_object *given, hl_str space, struct json_
 /* {"type":"function","name":…} has its name one level higher than in chat completions. */
 static hl_status translate_choice(const hl__fields *body, struct json_object **ret, hl_error *err) {
     struct json_object *choice = hl__field(body, "tool_choice"), *function;
-    struct json_object *name = is_object(choice) ? member(choice, "name") : NULL;
+    struct json_object *name = hl__json_get(choice, "name");
     *ret = NULL;
     if (!choice) return HL_OK;
     if (!name) {
@@ -324,12 +321,13 @@ static hl_status make_state(hl__call *c, hl__response **ret, hl_error *err) {
 hl_status hl__responses_read(hl__call *c, hl_error *err) {
     hl__response *r;
     HL_TRY(make_state(c, &r, err));
+    HL_TRY(read_format(c, err)); /* a grammar is only taken without one */
     HL_TRY(hl__openai_read_common(c, err));
-    c->n_choices = 1; /* there is no n here */
+    c->n_choices = 1; /* there is no n here, and no way to show a prompt */
+    c->render_only = false;
     HL_TRY(hl__openai_read_effort(c, err));
     HL_TRY(read_limit(c, r, err));
     HL_TRY(translate_input(&c->body, r->messages, err));
     HL_TRY(hl__read_messages(r->messages, true, c->arena, &c->req, err));
-    HL_TRY(read_format(c, err));
     return read_tools(c, r, err);
 }

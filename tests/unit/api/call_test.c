@@ -44,7 +44,7 @@ static void chat_says_tool_calls_with_the_end(void **state) {
            "\"\",\"tool_calls\":[{\"id\":\"#\",\"function\":{\"index\":0,\"name\":\"f\","
            "\"arguments\":{\"x\":\"a \\\" b\",\"y\":1}}},{\"id\":\"#\",\"function\":{"
            "\"index\":1,\"name\":\"g\",\"arguments\":{}}}]},\"done\":true,\"done_reason\":\"stop\","
-           "\"prompt_eval_count\":3,\"eval_count\":2}\n");
+           "\"load_duration\":1,\"prompt_eval_count\":3,\"eval_count\":2}\n");
 }
 
 static void chat_of_a_go_template_says_them_at_once(void **state) {
@@ -62,7 +62,8 @@ static void chat_of_a_go_template_says_them_at_once(void **state) {
            "\"\",\"tool_calls\":[{\"id\":\"#\",\"function\":{\"index\":1,\"name\":\"g\","
            "\"arguments\":{}}}]},\"done\":false}\n"
            "{\"model\":\"m\",\"created_at\":\"#\",\"message\":{\"role\":\"assistant\",\"content\":"
-           "\"\"},\"done\":true,\"done_reason\":\"stop\",\"prompt_eval_count\":3,\"eval_count\":"
+           "\"\"},\"done\":true,\"done_reason\":\"stop\",\"load_duration\":1,\"prompt_eval_count\":"
+           "3,\"eval_count\":"
            "2}\n");
 }
 
@@ -75,7 +76,8 @@ static void generate_answers_whole(void **state) {
     finish(0, HL_FINISH_LENGTH);
     assert_int_equal(world.status, 200);
     expect("{\"model\":\"m\",\"created_at\":\"#\",\"response\":\"a\",\"thinking\":\"hm\",\"done\":"
-           "true,\"done_reason\":\"length\",\"context\":[],\"prompt_eval_count\":3,\"eval_count\":"
+           "true,\"done_reason\":\"length\",\"context\":[],\"load_duration\":1,\"prompt_eval_"
+           "count\":3,\"eval_count\":"
            "2}");
 }
 
@@ -131,6 +133,23 @@ static void choices_answer_together(void **state) {
            "\"assistant\",\"content\":\"a\"},\"finish_reason\":\"length\"},{\"index\":1,"
            "\"message\":{\"role\":\"assistant\",\"content\":\"b\"},\"finish_reason\":\"stop\"}],"
            "\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4,\"total_tokens\":7}}");
+}
+
+/* Each answer takes the memory that its prompt needs. */
+static void answers_to_a_large_request_have_a_limit(void **state) {
+    (void)state;
+    char kilobyte[1025] = "";
+    hl_buf body;
+    memset(kilobyte, 'x', sizeof kilobyte - 1);
+    hl_buf_init(&body, 0);
+    hl_buf_append_cstr(&body, CHAT ",\"n\":2,\"padding\":\"");
+    for (int i = 0; i < 16 << 10; i++) hl_buf_append_cstr(&body, kilobyte);
+    hl_buf_append_cstr(&body, "\"}");
+    start(&hl__voice_openai_chat, HL__DIALECT_OPENAI, body.ptr);
+    hl_buf_deinit(&body);
+    assert_int_equal(world.n_jobs, 0);
+    assert_int_equal(world.status, 400);
+    assert_non_null(strstr(world.out.ptr, "2 answers to a request of 167"));
 }
 
 static void streamed_choices_have_an_end_each(void **state) {
@@ -252,6 +271,7 @@ int main(void) {
         T(an_error_within_the_stream_is_its_last_line),
         T(openai_streams_calls_at_once),
         T(choices_answer_together),
+        T(answers_to_a_large_request_have_a_limit),
         T(streamed_choices_have_an_end_each),
         T(a_failed_choice_ends_the_others),
         T(a_choice_that_finds_no_place_refuses_all),

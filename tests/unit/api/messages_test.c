@@ -2,6 +2,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -51,6 +52,31 @@ static void ollama_messages(void **state) {
     assert_true(hl_str_is(req.messages[2].tool_name, "f"));
     assert_true(hl_str_is(req.messages[2].thinking, "t"));
     assert_true(hl_str_is(req.messages[3].tool_name, "g"));
+    drop();
+}
+
+/* An id may come again: an answer is to the last call of its id before it. */
+static void answers_find_the_last_call_of_their_id(void **state) {
+    (void)state;
+    hl_request req = {0};
+    hl_buf text;
+    hl_buf_init(&text, 0);
+    hl_buf_append_char(&text, '[');
+    for (unsigned i = 0; i < 60; i++)
+        hl_buf_printf(&text,
+                      "{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"c%u\",\"function\":{"
+                      "\"name\":\"f%u\"}},{\"function\":{}}]},"
+                      "{\"role\":\"tool\",\"tool_call_id\":\"c%u\"},",
+                      i % 20, i, i % 20);
+    hl_buf_append_cstr(&text, "{\"role\":\"tool\",\"tool_call_id\":\"c20\"}]");
+    assert_int_equal(read_messages(text.ptr, false, &req), HL_OK);
+    for (size_t i = 0; i < 60; i++) {
+        char want[8];
+        snprintf(want, sizeof want, "f%zu", i);
+        assert_true(hl_str_is(req.messages[2 * i + 1].tool_name, want));
+    }
+    assert_int_equal(req.messages[120].tool_name.len, 0);
+    hl_buf_deinit(&text);
     drop();
 }
 
@@ -133,6 +159,7 @@ static void bad_messages_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ollama_messages),
+        cmocka_unit_test(answers_find_the_last_call_of_their_id),
         cmocka_unit_test(openai_messages),
         cmocka_unit_test(bad_messages_are_refused),
     };

@@ -183,6 +183,28 @@ static void test_depth_is_limited(void **state) {
     }
 }
 
+/* Small values take fifty times their text in memory. */
+static void test_values_are_counted(void **state) {
+    (void)state;
+    enum { PAIRS = HL_JSON_VALUES_MAX / 2 };
+    hl_buf b;
+    hl_error err;
+    struct json_object *v;
+    hl_buf_init(&b, 0);
+    hl_buf_append_cstr(&b, "[0");
+    for (int i = 0; i < PAIRS; i++)
+        hl_buf_append_cstr(&b, i + 1 < PAIRS ? ",[], \"[[[\"" : ",true");
+    hl_buf_append_char(&b, ']');
+    assert_int_equal(parse(hl_buf_str(&b), &v, &err), HL_ELIMIT);
+    assert_string_equal(err.text, "more than 2097152 values");
+    b.len -= 6; /* without the last, and the bracket */
+    hl_buf_append_char(&b, ']');
+    assert_int_equal(parse(hl_buf_str(&b), &v, &err), HL_OK);
+    assert_int_equal(json_object_array_length(v), HL_JSON_VALUES_MAX - 1);
+    json_object_put(v);
+    hl_buf_deinit(&b);
+}
+
 static void assert_writes(hl_str s, const char *want) {
     hl_buf b;
     hl_buf_init(&b, 0);
@@ -225,6 +247,7 @@ int main(void) {
         cmocka_unit_test(test_slice_needs_no_nul),
         cmocka_unit_test(test_integers_too_large_are_refused),
         cmocka_unit_test(test_depth_is_limited),
+        cmocka_unit_test(test_values_are_counted),
         cmocka_unit_test(test_append_string),
         cmocka_unit_test(test_every_character_comes_back),
     };

@@ -138,7 +138,7 @@ static void a_running_server_is_asked(void **state) {
     assert_int_equal(hl_client_show(c, HL_STR("any"), false, &o, &err), HL_ELIMIT); /* its word */
     assert_string_equal(err.text, "too much");
     assert_int_equal(hl_client_ps(c, &o, &err), HL_EREMOTE);
-    assert_string_equal(err.text, "the server's answer to /api/ps: it is no JSON object");
+    assert_string_equal(err.text, "the server's answer to /api/ps?wide: it is no JSON object");
     hl_client_close(c);
     hl_http_close(s.server);
 }

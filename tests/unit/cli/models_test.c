@@ -23,7 +23,7 @@ static void the_list_is_ollamas(void **state) {
     struct json_object *o = parse(ANSWER);
     hl_buf out;
     hl_buf_init(&out, 0);
-    hl__models_list(o, NOW_MS, &out);
+    hl__models_list(o, NOW_MS, false, &out);
     assert_string_equal(out.ptr,
                         "NAME              ID              SIZE      MODIFIED               \n"
                         "tiny:latest       9d8a5b12f47f    58 MB     Less than a second ago    \n"
@@ -37,18 +37,18 @@ static void ps_is_ollamas(void **state) {
     struct json_object *o = parse(ANSWER), *tiny = hl__models_filter(o, HL_STR("TINY"));
     hl_buf out;
     hl_buf_init(&out, 0);
-    hl__models_ps(tiny, NOW_MS, &out);
+    hl__models_ps(tiny, NOW_MS, false, &out);
     assert_string_equal(
         out.ptr,
         "NAME           ID              SIZE     PROCESSOR    CONTEXT    UNTIL              \n"
         "tiny:latest    9d8a5b12f47f    58 MB    100% CPU     4096       4 minutes from now    \n");
     hl_buf_reset(&out);
-    hl__models_ps(o, NOW_MS, &out);
+    hl__models_ps(o, NOW_MS, false, &out);
     assert_non_null(strstr(out.ptr, "803 MB    100% GPU     128        Forever"));
     json_object_put(tiny);
     tiny = hl__models_filter(o, HL_STR("nope"));
     hl_buf_reset(&out);
-    hl__models_ps(tiny, NOW_MS, &out);
+    hl__models_ps(tiny, NOW_MS, false, &out);
     assert_string_equal(out.ptr, "NAME    ID    SIZE    PROCESSOR    CONTEXT    UNTIL \n");
     json_object_put(tiny);
     json_object_put(o);
@@ -70,8 +70,8 @@ static void a_strange_answer_is_no_crash(void **state) {
         hl_buf out;
         hl_buf_init(&out, 0);
         assert_non_null(all);
-        hl__models_list(all, NOW_MS, &out);
-        hl__models_ps(all, NOW_MS, &out);
+        hl__models_list(all, NOW_MS, false, &out);
+        hl__models_ps(all, NOW_MS, false, &out);
         assert_null(strchr(out.ptr, '\x1b'));
         assert_true(out.failed >= 0);
         hl_buf_deinit(&out);

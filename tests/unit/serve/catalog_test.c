@@ -1,5 +1,6 @@
 #include "serve/catalog.h"
 
+#include "store/catalog_db.h"
 #include "stored_model.h"
 
 #include <fcntl.h>
@@ -194,6 +195,107 @@ static void paths_are_names_for_the_owner(void **state) {
     assert_int_equal(unlink(path), 0);
 }
 
+/* -- from one start to the next ---------------------------------------------------------------- */
+
+/* What the API tells of it, in one text. */
+static void tell(const char *remember, const char *name, hl_buf *out) {
+    hl_catalog *c;
+    const hl_catalog_entry *e;
+    hl_catalog_config config = {.models_dir = own.dir, .remember = remember};
+    assert_int_equal(hl_catalog_open(&config, &c, &err), HL_OK);
+    if (hl_catalog_find(c, hl_str_from(name), &e, &err) < 0) fail_msg("%s", err.text);
+    const hl_model_info *i = &e->info;
+    const hl_str texts[] = {
+        i->name,          i->path,    i->family, i->quantization, i->parameters_text,
+        i->template_text, i->license, i->system};
+    for (size_t k = 0; k < sizeof texts / sizeof *texts; k++)
+        hl_buf_printf(out, "%.*s|", HL_STR_ARG(texts[k]));
+    hl_buf_printf(out, "%llu %llu %u %u %u %u %d%d%d%d%d %s %s",
+                  (unsigned long long)i->n_parameters, (unsigned long long)i->file_bytes,
+                  i->ctx_train, i->n_embd, i->n_layers, i->n_vocab, i->can_complete, i->can_think,
+                  i->can_use_tools, i->can_embed, i->can_insert,
+                  json_object_to_json_string(i->metadata), json_object_to_json_string(i->tensors));
+    hl_catalog_close(c);
+}
+
+static void check_told(const char *remember, const char *name, const char *want) {
+    hl_buf b;
+    hl_buf_init(&b, 0);
+    tell(remember, name, &b);
+    assert_string_equal(b.ptr, want);
+    hl_buf_deinit(&b);
+}
+
+/* Other bytes of the same length, or fewer. */
+static void spoil(const hl_digest *d, size_t bytes_less) {
+    char blob[HL_STORE_PATH_MAX];
+    hl_file_facts facts;
+    assert_true(hl_store_blob_path(own.store, d, blob));
+    assert_int_equal(hl_file_stat(blob, &facts, &err), HL_OK);
+    char *zeros = calloc(1, (size_t)facts.bytes);
+    hl_bytes data = {(const uint8_t *)zeros, (size_t)facts.bytes - bytes_less};
+    assert_int_equal(hl_file_write(blob, data, &err), HL_OK);
+    free(zeros);
+}
+
+static void weights_are_read_once(void **state) {
+    (void)state;
+    char path[96];
+    hl_buf told;
+    hl_catalog *c;
+    const hl_catalog_entry *e;
+    hl_digest d = stored_make(&own, "kept", "{% if tools %}{{ tools }}{% endif %}{{ messages }}",
+                              5);
+    (void)snprintf(path, sizeof path, "%s/catalog.db", own.dir);
+    hl_buf_init(&told, 0);
+    tell(NULL, "kept", &told);
+    check_told(path, "kept", told.ptr);
+    spoil(&d, 0);
+    check_told(path, "kept", told.ptr); /* without a look at the file */
+    hl_catalog_config config = {.models_dir = own.dir};
+    assert_int_equal(hl_catalog_open(&config, &c, &err), HL_OK);
+    assert_true(hl_catalog_find(c, HL_STR("kept"), &e, &err) < 0);
+    hl_catalog_close(c);
+    spoil(&d, 1); /* another length is noticed */
+    config.remember = path;
+    assert_int_equal(hl_catalog_open(&config, &c, &err), HL_OK);
+    assert_true(hl_catalog_find(c, HL_STR("kept"), &e, &err) < 0);
+    hl_catalog_close(c);
+    hl_buf_deinit(&told);
+}
+
+/* What is remembered may be anything: then the file is read. */
+static void what_is_remembered_is_checked(void **state) {
+    (void)state;
+    static const char *const texts[] = {
+        "",
+        "{",
+        "[]",
+        "{}",
+        "{\"family\":1}",
+        "{\"chat_template\":\"\"}",
+        "{\"family\":\"x\",\"quantization\":\"x\",\"parameters\":\"x\",\"chat_template\":\"{%\","
+        "\"n_parameters\":-1}"};
+    char path[96];
+    hl_buf told;
+    hl_catalog_db *db;
+    hl_digest d = stored_make(&own, "checked", "{{ messages }}", 6);
+    (void)snprintf(path, sizeof path, "%s/catalog.db", own.dir);
+    hl_buf_init(&told, 0);
+    tell(NULL, "checked", &told);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        assert_int_equal(hl_catalog_db_open(path, &db, &err), HL_OK);
+        assert_int_equal(
+            hl_catalog_db_set_file(db, &d, HL__SHOW_FORMAT, hl_str_from(texts[i]), &err), HL_OK);
+        hl_catalog_db_close(db);
+        check_told(path, "checked", told.ptr);
+    }
+    assert_int_equal(hl_file_write(path, (hl_bytes){(const uint8_t *)"x", 1}, &err), HL_OK);
+    check_told(path, "checked", told.ptr);
+    check_told("/proc/none/catalog.db", "checked", told.ptr);
+    hl_buf_deinit(&told);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_find_one_entry),
@@ -206,6 +308,8 @@ int main(void) {
         cmocka_unit_test(a_model_without_its_weights_is_none),
         cmocka_unit_test(a_start_may_prune),
         cmocka_unit_test(paths_are_names_for_the_owner),
+        cmocka_unit_test(weights_are_read_once),
+        cmocka_unit_test(what_is_remembered_is_checked),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -301,6 +301,33 @@ static void a_prompt_by_itself(void **state) {
     hl_buf_deinit(&a.answer);
 }
 
+/* By now the model is on its way out: what the callback may look at is still there. */
+static void hear_late(void *arg, const hl_event *ev) {
+    asked *a = arg;
+    hl_hub_model m;
+    for (int i = 0; i < 1000 && hl_hub_list(hub, &m, 1) > 0; i++) hl_clock_sleep_ns(1000000);
+    hl_clock_sleep_ns(20000000);
+    hl_str piece = hl_tokenizer_piece(a->job.tokenizer, a->job.prepared.tokens.ids[0], true);
+    hl_buf_append_str(&a->answer, piece);
+    hear(arg, ev);
+}
+
+static void the_tokenizer_outlives_the_end(void **state) {
+    (void)state;
+    static asked a;
+    for (int i = 0; i < 3; i++) {
+        ask_init(&a, "Hi!", 4);
+        a.job.prepare_only = a.job.set_keep = true; /* the model goes with the job */
+        a.job.on_event = hear_late;
+        assert_int_equal(hl_hub_submit(hub, &a.job, &err), HL_OK);
+        wait_end(&a);
+        assert_int_equal(a.end.kind, HL_EVENT_FINISHED);
+        assert_true(a.answer.len > 0);
+        hl_buf_deinit(&a.answer);
+        wait_unloaded();
+    }
+}
+
 static void what_was_done_is_counted(void **state) {
     (void)state;
     static asked a;
@@ -366,11 +393,17 @@ static void the_queue_has_an_end(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(together_as_alone),        TEST(a_cancelled_job_ends),
-        TEST(models_come_and_go),       TEST(contexts_share_an_engine),
-        TEST(a_prompt_by_itself),       TEST(failures_are_events),
-        TEST(what_was_done_is_counted), OWN_TEST(a_larger_context_loads_again),
-        OWN_TEST(a_busy_model_stays),   OWN_TEST(the_queue_has_an_end),
+        TEST(together_as_alone),
+        TEST(a_cancelled_job_ends),
+        TEST(models_come_and_go),
+        TEST(contexts_share_an_engine),
+        TEST(a_prompt_by_itself),
+        TEST(the_tokenizer_outlives_the_end),
+        TEST(failures_are_events),
+        TEST(what_was_done_is_counted),
+        OWN_TEST(a_larger_context_loads_again),
+        OWN_TEST(a_busy_model_stays),
+        OWN_TEST(the_queue_has_an_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

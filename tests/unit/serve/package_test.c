@@ -31,7 +31,7 @@ static hl_package *package_of(stored *s, const char *own, const char *layer) {
     if (layer) c.template_text = hl_str_from(layer);
     stored_ok(s, stored_create(s, &c));
     hl_manifest m = stored_manifest(s, "m");
-    stored_ok(s, hl_package_open_stored(s->store, &m, "m:latest", &p, &s->err));
+    stored_ok(s, hl_package_open_stored(s->store, &m, "m:latest", NULL, &p, &s->err));
     hl_manifest_deinit(&m);
     return p;
 }
@@ -112,7 +112,7 @@ static void layers_become_a_package(void **state) {
     stored_ok(s, stored_create(s, &c));
     hl_manifest m = stored_manifest(s, "m");
     hl_package *p;
-    stored_ok(s, hl_package_open_stored(s->store, &m, "m:latest", &p, &s->err));
+    stored_ok(s, hl_package_open_stored(s->store, &m, "m:latest", NULL, &p, &s->err));
     hl_manifest_deinit(&m);
     json_object_put(c.parameters);
     json_object_put(c.messages);
@@ -140,7 +140,7 @@ static void lost_blobs_are_named(void **state) {
     hl_digest d = stored_make(s, "base", NULL, 1);
     hl_manifest m = stored_manifest(s, "base");
     assert_true(hl_store_blob_path(s->store, &d, blob) && unlink(blob) == 0);
-    assert_int_equal(hl_package_open_stored(s->store, &m, "base:latest", &p, &s->err),
+    assert_int_equal(hl_package_open_stored(s->store, &m, "base:latest", NULL, &p, &s->err),
                      HL_ENOTFOUND);
     assert_non_null(strstr(s->err.text, blob));
     hl_manifest_deinit(&m);

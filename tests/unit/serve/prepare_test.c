@@ -308,6 +308,22 @@ static void answers_get_their_calls_ids(void **state) {
     json_object_put(calls);
 }
 
+/* A row of answers that no turn has: those behind are left alone. */
+static void long_rows_of_answers_end_somewhere(void **state) {
+    enum { N = 300 };
+    static hl_part parts[N + 1];
+    static hl_message talk[N + 1];
+    struct json_object *calls = parsed("[{\"id\":\"a\",\"function\":{\"name\":\"f\"}}]");
+    (void)state;
+    for (size_t i = 0; i <= N; i++) talk[i] = message(i ? "tool" : "assistant", &parts[i], "");
+    talk[0].tool_calls = calls;
+    talk[1].tool_name = talk[N].tool_name = HL_STR("f");
+    hl_request req = {.messages = talk, .n_messages = N + 1};
+    req.template_override = HL_STR("{% for m in messages %}{{ m.tool_call_id }}{% endfor %}.");
+    expect_text(&req, "a.");
+    json_object_put(calls);
+}
+
 static void inputs_of_embeddings_lose_their_end(void **state) {
     (void)state;
     hl_request req = {.kind = HL_REQUEST_EMBED, .prompt = HL_STR("one two three four five six")};
@@ -429,6 +445,11 @@ static void a_template_can_be_given(void **state) {
     assert_string_equal(err.text, "the chat template of sample: not like this");
     req.template_override = HL_STR("{% if %}");
     assert_int_equal(prepare(&req), HL_EFORMAT);
+    req.template_override = HL_STR("{{ .Nothing }}"); /* Go's only, and speaks of nothing */
+    expect_text(&req, "<no value>");
+    req.template_override = HL_STR("{{ .Nothing");
+    assert_int_equal(prepare(&req), HL_EFORMAT);
+    assert_string_equal(err.text, "template: :1: unclosed action");
 }
 
 static void images_are_refused(void **state) {
@@ -486,6 +507,7 @@ int main(void) {
         cmocka_unit_test_setup(an_answer_of_a_tool_keeps_its_call, fresh),
         cmocka_unit_test_setup(earlier_calls_are_given_as_templates_want, fresh),
         cmocka_unit_test_setup(answers_get_their_calls_ids, fresh),
+        cmocka_unit_test_setup(long_rows_of_answers_end_somewhere, fresh),
         cmocka_unit_test_setup(inputs_of_embeddings_lose_their_end, fresh),
         cmocka_unit_test_setup(go_templates_see_messages, fresh),
         cmocka_unit_test_setup(older_go_templates_take_turns, fresh),

@@ -126,6 +126,26 @@ static void a_grandchild_has_the_rest(void **state) {
     json_object_put(c.messages);
 }
 
+/* A registry may have sent anything. */
+static void a_parent_with_odd_parameters_is_no_hindrance(void **state) {
+    stored *s = *state;
+    char text[64];
+    (void)stored_make(s, "a", NULL, 1);
+    hl_manifest m = stored_manifest(s, "a");
+    hl_layer layers[2] = {m.layers[0], {.media = HL_STR(HL_LAYER_PREFIX "params")}};
+    stored_ok(s, hl_store_put(s->store, HL_STR("[1]"), &layers[1], &s->err));
+    hl_name odd = stored_name("odd");
+    stored_ok(s, hl_store_write(s->store, &odd, &m.config, layers, 2, &s->err));
+    hl_manifest_deinit(&m);
+    hl_create c = {.name = stored_name("b"),
+                   .has_from = true,
+                   .from = odd,
+                   .parameters = json("{\"top_k\":5}")};
+    stored_ok(s, stored_create(s, &c));
+    assert_string_equal(stored_text(s, "b", "params", text, sizeof text), "{\"top_k\":5}\n");
+    json_object_put(c.parameters);
+}
+
 static void a_model_is_quantised(void **state) {
     stored *s = *state;
     hl_create_file file = {HL_STR("f.gguf"), stored_blob(s, HL_DTYPE_F16, NULL, 1)};
@@ -154,10 +174,17 @@ static void a_model_is_quantised(void **state) {
                        .has_from = true,
                        .from = stored_name("q"),
                        .quantize = HL_STR("Q4_0")};
-    assert_int_equal(stored_create(s, &of_q8), HL_EUNSUPPORTED);
-    assert_string_equal(s->err.text, "quantization is only supported for F16, BF16 and F32 models");
-    of_q8.from = stored_name("f");
     stored_ok(s, stored_create(s, &of_q8));
+    assert_non_null(strstr(s->said, "warning: Q8_0 has lost precision"));
+    of_q8.from = stored_name("r");
+    of_q8.quantize = HL_STR("Q8_0");
+    assert_int_equal(stored_create(s, &of_q8), HL_EUNSUPPORTED);
+    assert_string_equal(s->err.text,
+                        "quantization is only supported for F16, BF16, F32 and Q8_0 models");
+    of_q8.from = stored_name("f");
+    of_q8.quantize = HL_STR("Q4_0");
+    stored_ok(s, stored_create(s, &of_q8));
+    assert_null(strstr(s->said, "warning"));
     of_q8.quantize = HL_STR("q9");
     assert_int_equal(stored_create(s, &of_q8), HL_EUNSUPPORTED);
     assert_non_null(strstr(s->err.text, "unsupported quantization type Q9"));
@@ -272,13 +299,10 @@ static void bad_requests_change_nothing(void **state) {
 int main(void) {
 #define EACH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        EACH(a_file_becomes_a_model),
-        EACH(a_child_has_what_is_its_own),
-        EACH(a_grandchild_has_the_rest),
-        EACH(a_model_is_quantised),
-        EACH(parts_are_joined),
-        EACH(a_file_outside_is_taken_in),
-        EACH(bad_requests_change_nothing),
+        EACH(a_file_becomes_a_model),     EACH(a_child_has_what_is_its_own),
+        EACH(a_grandchild_has_the_rest),  EACH(a_parent_with_odd_parameters_is_no_hindrance),
+        EACH(a_model_is_quantised),       EACH(parts_are_joined),
+        EACH(a_file_outside_is_taken_in), EACH(bad_requests_change_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

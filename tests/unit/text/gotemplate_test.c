@@ -316,6 +316,7 @@ static void nothing_costs_the_square(void **state) {
     hl_buf_deinit(&b);
     check_many("{{ range 1000 }}", 3, "{{ and 1 1 1 1 1 1 1 1 }}{{ end }}{{ end }}{{ end }}",
                "steps");
+    check_many("{{ $x := 1 }}", 3000, "{{ range 10000 }}{{ $ }}{{ end }}", "steps");
 }
 
 static void variables_must_be_an_object(void **state) {
