@@ -237,6 +237,7 @@ static void garbage_is_put_aside(void **state) {
 static void single_bytes_do_no_harm(void **state) {
     (void)state;
     for (off_t at = 0; at < 12000; at += at < 128 ? 3 : 511) {
+        if (at >= 60 && at < 64) continue; /* the version: a newer one is not used */
         fill();
         set_byte(at, 0xA5);
         check_usable();
