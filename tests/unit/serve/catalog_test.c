@@ -274,8 +274,8 @@ static void what_is_remembered_is_checked(void **state) {
         "{}",
         "{\"family\":1}",
         "{\"chat_template\":\"\"}",
-        "{\"family\":\"x\",\"quantization\":\"x\",\"parameters\":\"x\",\"chat_template\":\"{%\","
-        "\"n_parameters\":-1}"};
+        ("{\"family\":\"x\",\"quantization\":\"x\",\"parameters\":\"x\",\"chat_template\":\"{%\","
+         "\"n_parameters\":-1}")};
     char path[96];
     hl_buf told;
     hl_catalog_db *db;
