@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 
-from serving import Server
+from serving import ENDLESS, Server
 
 PROGRAM = sys.argv[1]
 _DIRECTORY = tempfile.TemporaryDirectory(prefix="hl-keys-")
@@ -98,7 +98,7 @@ def check_limits(s):
     _, headers, _ = s.ask("GET", "/api/tags", None, bearer(often))
     expect(1 <= int(headers["Retry-After"]) <= 21, True, "when to come again")
     one = create("one", "--requests-at-once", "1")
-    body = {"model": "tiny", "prompt": "1, 2, 3,", "raw": True, "options": {"num_predict": 100000, "temperature": 1.5}}
+    body = {"model": "tiny", "prompt": "1, 2, 3,", "raw": True, "format": ENDLESS, "options": {"num_predict": 100000}}
     c, r = s.open("POST", "/api/generate", body, bearer(one))
     r.readline()
     expect(status(s, headers=bearer(one)), 429, "one at once")

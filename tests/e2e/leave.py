@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 
-from serving import Server
+from serving import ENDLESS, Server
 
 PROGRAM = sys.argv[1]
 REQUESTS = int(sys.argv[2]) if len(sys.argv) > 2 else 60
@@ -91,7 +91,7 @@ def leave(s, abruptly):
 
 def chat(text, stream, **more):
     return {"model": "tiny", "messages": [{"role": "user", "content": text}], "stream": stream,
-            "think": False, "options": {"num_predict": 100000, "temperature": 1.5, **more.pop("options", {})}, **more}
+            "think": False, "options": {"num_predict": 100000, **more.pop("options", {})}, **more}
 
 
 def long_prompt(rng):
@@ -124,7 +124,7 @@ def when_running(server, s):
 
 
 STATES = {
-    "decoding": (lambda rng, stream: chat("Count up.", stream), while_decoding),
+    "decoding": (lambda rng, stream: chat("Count up.", stream, format=ENDLESS), while_decoding),
     "reading a long prompt": (lambda rng, stream: chat(long_prompt(rng), stream, options={"num_ctx": 8192}), when_running),
     "compiling a schema": (lambda rng, stream: chat("Fill it in.", stream, format=schema(rng)), at_once),
     "as it comes": (lambda rng, stream: chat("Hi!", stream), at_once),
@@ -148,7 +148,7 @@ def check_queue(server, tls, rng):
     s = send(server, "/api/chat", chat("Hi!", True), tls)  # loads
     leave(s, True)
     wait_for(server, "idle after leaving while the model loads", is_idle)
-    others = [send(server, "/api/chat", chat(f"Count up. {i}", True), tls) for i in range(6)]
+    others = [send(server, "/api/chat", chat(f"Count up. {i}", True, format=ENDLESS), tls) for i in range(6)]
     wait_for(server, "they run", lambda f: f.get("hyperllama_requests_running", 0) >= 1)
     for i, s in enumerate(others):
         leave(s, i % 2 == 0)

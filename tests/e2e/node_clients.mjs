@@ -21,6 +21,8 @@ const TOOL = {
   type: 'function',
   function: { name: 'get_weather', description: 'Get the current weather for a city', parameters: PARAMETERS },
 };
+// No end of text before as many items.
+const ENDLESS = { type: 'array', items: { type: 'integer' }, minItems: 10000 };
 const LONG = [{ role: 'user', content: 'Count from 1 to 100000, one number a line.' }];
 
 function checkPerson(text) {
@@ -79,7 +81,7 @@ async function ollamaFails(c) {
     assert.equal(e.error, "model 'nope' not found");
     return true;
   });
-  const stream = await c.chat({ model: 'tiny', messages: LONG, stream: true, think: false });
+  const stream = await c.chat({ model: 'tiny', messages: LONG, stream: true, think: false, format: ENDLESS });
   await assert.rejects(async () => {
     for await (const piece of stream) if (piece.message.content) stream.abort();
   }, { name: 'AbortError' });

@@ -88,13 +88,16 @@ async function isIdle(base) {
 
 async function stops(page, base) {
   await page.evaluate(() => { document.querySelector('[name=num_predict]').value = '100000'; });
-  await page.evaluate(() => { document.querySelector('[name=temperature]').value = '1.5'; });
+  const format = { type: 'array', items: { type: 'integer' }, minItems: 10000 }; // no end of text before that
+  const lengthen = (route) => route.continue({ postData: { ...route.request().postDataJSON(), format } });
+  await page.route('**/api/chat', lengthen);
   await ask(page, 'Tell me a very long story.');
   await lastAnswer(page).locator('.body p').first().waitFor();
   await page.click('#stop');
   await answered(page);
   expect(await lastAnswer(page).locator('.figures').innerText() === 'stopped', 'it says that it stopped');
   expect(await isIdle(base), 'the server has stopped, too');
+  await page.unroute('**/api/chat', lengthen);
   await page.click('#new-chat');
   expect(await page.locator('#messages li').count() === 0, 'a new chat is empty');
 }

@@ -11,10 +11,10 @@ import subprocess
 import sys
 import time
 
-from serving import Server
+from serving import ENDLESS, Server
 
-LONG = {"model": "tiny", "prompt": "Tell me a long story.", "raw": True,
-        "options": {"num_predict": 4000, "num_ctx": 8192, "seed": 1, "temperature": 1.5}}
+LONG = {"model": "tiny", "prompt": "Count up.", "raw": True, "format": ENDLESS,
+        "options": {"num_predict": 100000, "num_ctx": 8192}}
 
 
 def make_certificate(place):

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 
-from serving import Server
+from serving import ENDLESS, Server
 
 GREEDY = {"temperature": 0, "num_predict": 40}
 DURATIONS = ["total_duration", "load_duration", "prompt_eval_duration", "eval_duration"]
@@ -292,21 +292,20 @@ def wait_gone(s):
     return False
 
 
-# Counts on until the context is full.
-ENDLESS = {"model": "tiny", "prompt": "1, 2, 3, 4,", "raw": True,
-           "options": {"temperature": 0, "num_predict": 4000}}
+LONG = {"model": "tiny", "prompt": "1, 2, 3, 4,", "raw": True, "format": ENDLESS,
+        "options": {"temperature": 0, "num_predict": 100000}}
 
 
 def check_leaving(s):
     """A client that goes away frees its place, in a stream and while it waits for a whole answer."""
-    c, r = s.open("POST", "/api/generate", ENDLESS)
+    c, r = s.open("POST", "/api/generate", LONG)
     r.readline()
     r.close()
     c.close()
     assert s.logged('msg="request cancelled"'), "".join(s.log[-5:])
     n = sum("request cancelled" in line for line in s.log)
     sock = socket.create_connection(("127.0.0.1", s.port))
-    body = json.dumps({**ENDLESS, "stream": False}).encode()
+    body = json.dumps({**LONG, "stream": False}).encode()
     sock.sendall(b"POST /api/generate HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
                  % len(body) + body)
     sock.close()
@@ -320,7 +319,7 @@ def check_leaving(s):
 def check_end(s):
     """A stream that runs when SIGTERM comes is finished, and nothing new is taken."""
     c, r = s.open("POST", "/api/generate", {
-        **ENDLESS, "options": {"temperature": 0, "num_predict": 60}})
+        **LONG, "options": {"temperature": 0, "num_predict": 60}})
     r.readline()
     s.process.send_signal(signal.SIGTERM)
     rest = r.read().decode().splitlines()
@@ -330,7 +329,7 @@ def check_end(s):
 
 def check_second_signal(program):
     s = Server(program)
-    c, r = s.open("POST", "/api/generate", ENDLESS)
+    c, r = s.open("POST", "/api/generate", LONG)
     r.readline()
     s.process.send_signal(signal.SIGINT)
     assert s.logged("shutting down")
