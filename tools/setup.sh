@@ -44,7 +44,7 @@ missing() {
     has_library hwloc || echo libhwloc-dev
     has_library libedit || echo libedit-dev
     has_library libmicrohttpd || echo libmicrohttpd-dev
-    has_library libfyaml || echo libfyaml-dev
+    has_library yaml-0.1 || echo libyaml-dev
     has_library libcurl || echo libcurl4-openssl-dev
     has_library sqlite3 || echo libsqlite3-dev
     has_library libcrypto || echo libssl-dev

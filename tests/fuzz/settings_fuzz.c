@@ -2,12 +2,6 @@
 #include "config/settings.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-const char *__lsan_default_suppressions(void);
-
-/* libfyaml 0.7.12 loses a kilobyte at some errors; a file is read once in a process's life. */
-const char *__lsan_default_suppressions(void) {
-    return "leak:libfyaml.so";
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     hl_settings s;

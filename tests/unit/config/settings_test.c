@@ -97,7 +97,11 @@ static void mistakes_name_line_and_key(void **state) {
     expect_refused("host: a\nhost: b", "line 2: host is there twice");
     expect_refused("- host", "is no list of KEY: VALUE lines");
     expect_refused("host", "is no list of KEY: VALUE lines");
-    expect_refused("host: &x a\nsocket: *x", "line 2: socket wants text");
+    expect_refused("host: &x a\nsocket: *x", "line 1: host wants text");
+    expect_refused("host: a\nsocket: !!str x", "line 2: socket wants text");
+    expect_refused("origins: &x [a]", "line 1: origins wants");
+    expect_refused("host: a\n---\nhost: b", "line 2: a second document begins");
+    expect_refused("? host: \t\t\t:\n", "x.yaml line ");
     expect_refused("? [host]\n: a", "a key is no plain text");
     expect_refused("host: a\nsocket: \"b", "x.yaml line ");
     expect_refused("host: a\n\tsocket: b", "x.yaml line ");
