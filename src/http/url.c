@@ -56,20 +56,32 @@ static bool is_plain(char c) {
            (c && strchr("-._~", c));
 }
 
-void hl_url_add(hl_buf *url, const char *name, hl_str value) {
+static void append_escaped(hl_buf *url, char c) {
     static const char digits[] = "0123456789ABCDEF";
+    hl_buf_append_char(url, '%');
+    hl_buf_append_char(url, digits[(unsigned char)c >> 4]);
+    hl_buf_append_char(url, digits[c & 15]);
+}
+
+void hl_url_add_path(hl_buf *url, hl_str path) {
+    hl_buf_append_char(url, '/');
+    for (size_t i = 0; i < path.len; i++) {
+        if (is_plain(path.ptr[i]) || path.ptr[i] == '/')
+            hl_buf_append_char(url, path.ptr[i]);
+        else
+            append_escaped(url, path.ptr[i]);
+    }
+}
+
+void hl_url_add(hl_buf *url, const char *name, hl_str value) {
     bool first = hl_str_find(hl_buf_str(url), HL_STR("?"), 0) == SIZE_MAX;
     hl_buf_append_char(url, first ? '?' : '&');
     hl_buf_append_cstr(url, name);
     hl_buf_append_char(url, '=');
     for (size_t i = 0; i < value.len; i++) {
-        unsigned char c = (unsigned char)value.ptr[i];
-        if (is_plain((char)c)) {
-            hl_buf_append_char(url, (char)c);
-            continue;
-        }
-        hl_buf_append_char(url, '%');
-        hl_buf_append_char(url, digits[c >> 4]);
-        hl_buf_append_char(url, digits[c & 15]);
+        if (is_plain(value.ptr[i]))
+            hl_buf_append_char(url, value.ptr[i]);
+        else
+            append_escaped(url, value.ptr[i]);
     }
 }

@@ -17,5 +17,7 @@ hl_status hl_url_origin(const char *url, char ret[HL_URL_ORIGIN_MAX], hl_error *
 bool hl_url_same_origin(const char *a, const char *b);
 /* Appends where `to`, a whole URL or a part of one, leads from `from`. */
 hl_status hl_url_join(const char *from, const char *to, hl_buf *ret, hl_error *err) HL_NODISCARD;
+/* Appends "/" and a path's text, escaped but for its slashes. */
+void hl_url_add_path(hl_buf *url, hl_str path);
 /* Appends ?NAME=VALUE or &NAME=VALUE, the value escaped. */
 void hl_url_add(hl_buf *url, const char *name, hl_str value);

@@ -196,6 +196,8 @@ static hl_status put_config(const hl__making *m, hl_layer *ret, hl_error *err) {
     set_text(o, "renderer", m->request->renderer);
     set_text(o, "parser", m->request->parser);
     set_text(o, "requires", m->request->requires);
+    json_object_object_del(o, HL_CREATE_PARTS); /* a parent's */
+    set_text(o, HL_CREATE_PARTS, m->request->parts);
     if (!json_object_object_get_ex(o, "architecture", &v))
         set_text(o, "architecture", HL_STR("amd64"));
     if (!json_object_object_get_ex(o, "os", &v)) set_text(o, "os", HL_STR("linux"));

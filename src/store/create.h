@@ -23,6 +23,8 @@
 #include "base/json.h"
 #include "store/store.h"
 
+#define HL_CREATE_PARTS "hyperllama_parts"
+
 typedef struct hl_create_file {
     hl_str name; /* as the client calls it; only parts' numbers are read from it */
     hl_digest digest;
@@ -42,6 +44,7 @@ typedef struct hl_create {
     hl_str renderer, parser,
         requires;    /* empty: the parent's */
     hl_str quantize; /* empty: as it is */
+    hl_str parts;    /* a mark of the files, kept in the config as HL_CREATE_PARTS; empty: none */
 } hl_create;
 
 typedef struct hl_create_progress {

@@ -38,6 +38,7 @@ typedef struct hl__part_run {
 
 typedef struct hl__blob {
     const hl_layer *layer; /* borrowed */
+    const char *url;       /* where it is, borrowed; NULL: the registry's */
     hl__stage stage;
     hl_file_rw data, state;
     hl__parts parts;

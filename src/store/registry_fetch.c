@@ -195,7 +195,7 @@ static hl_status run(hl__fetch *f, const hl_store *s, size_t n, hl_error *err) {
     return st;
 }
 
-hl_status hl__fetch_blobs(hl__link *l, const hl_store *s, const hl_layer *const *layers, size_t n,
+hl_status hl__fetch_blobs(hl__link *l, const hl_store *s, hl__wanted *wanted, size_t n,
                           hl_error *err) {
     hl__fetch f = {.link = l, .n_lines = l->tuning.connections, .kept_ns = hl_clock_ns()};
     HL_ASSERT(err);
@@ -205,11 +205,14 @@ hl_status hl__fetch_blobs(hl__link *l, const hl_store *s, const hl_layer *const 
                        ? HL_OK
                        : hl_fail(err, HL_ENOMEM, "registry", "no memory for downloads");
     for (size_t i = 0; st >= 0 && i < n; i++)
-        f.blobs[i] = (hl__blob){
-            .layer = layers[i], .data = {-1}, .state = {-1}, .told = UINT64_MAX};
-    if (st >= 0 && l->file_url.len > 0) f.blobs[0].unnamed = true;
+        f.blobs[i] = (hl__blob){.layer = wanted[i].layer,
+                                .url = wanted[i].url,
+                                .unnamed = wanted[i].unnamed,
+                                .data = {-1},
+                                .state = {-1},
+                                .told = UINT64_MAX};
     if (st >= 0) st = run(&f, s, n, err);
-    if (st >= 0 && l->file_url.len > 0) l->file_digest = f.blobs[0].got;
+    for (size_t i = 0; st >= 0 && i < n; i++) wanted[i].got = f.blobs[i].got;
     hl_free(f.lines);
     hl_free(f.blobs);
     return st;

@@ -12,7 +12,14 @@
 
 #include "store/registry_link.h"
 
-/* Until all blobs are in the store.  layers [n] with digests that differ.  Reports "pulling HEX"
- * and "verifying sha256 digest".  On failure what has arrived stays. */
-hl_status hl__fetch_blobs(hl__link *l, const hl_store *s, const hl_layer *const *layers, size_t n,
+typedef struct hl__wanted {
+    const hl_layer *layer;
+    const char *url; /* where it is; NULL: the registry's blob of that digest */
+    bool unnamed;    /* nobody has said its digest: the layer's is only a name on the way */
+    hl_digest got;   /* of an unnamed one, once it is there */
+} hl__wanted;
+
+/* Until all blobs are in the store.  wanted [n], borrowed, with digests that differ.  Reports
+ * "pulling HEX" and "verifying sha256 digest".  On failure what has arrived stays. */
+hl_status hl__fetch_blobs(hl__link *l, const hl_store *s, hl__wanted *wanted, size_t n,
                           hl_error *err) HL_NODISCARD;

@@ -124,8 +124,10 @@ static hl_status begin(hl__fetch *f, hl__fetch_line *l, hl__blob *b, uint32_t pa
     *l = (hl__fetch_line){.fetch = f, .blob = b, .part = part, .direct = b->direct != NULL};
     if (b->direct)
         hl_buf_append_cstr(&l->url, b->direct);
+    else if (b->url)
+        hl_buf_append_cstr(&l->url, b->url);
     else
-        hl__link_blob_url(f->link, &b->layer->digest, &l->url);
+        hl__link_url(f->link, "blobs/", b->layer->digest.text, &l->url);
     print_range(l);
     hl_status st = hl_buf_status(&l->url, "a blob's URL", err);
     if (st >= 0) st = hl_buf_status(&l->range, "a blob's range", err);

@@ -40,21 +40,16 @@ static hl_status look(hl__link *l, hl_layer *ret, hl_error *err) {
     return st;
 }
 
-static hl_status make_model(const hl_store *s, const hl__link *l, const hl_registry_ask *ask,
-                            hl_error *err) {
-    hl_create_file file = {.name = HL_STR("model.gguf"), .digest = l->file_digest};
-    hl_create c = {.name = l->name, .files = &file, .n_files = 1};
-    return hl_store_create(s, &c, ask->report, ask->arg, err);
-}
-
 static hl_status pull(hl__link *l, const hl_store *s, hl_error *err) {
     hl_create_progress begin = {.status = "pulling manifest"};
     hl_layer layer = {0};
-    const hl_layer *layers[] = {&layer};
+    hl__wanted wanted = {.layer = &layer, .url = l->file_url.ptr, .unnamed = true};
     l->ask->report(l->ask->arg, &begin);
     HL_TRY(look(l, &layer, err));
-    HL_TRY(hl__fetch_blobs(l, s, layers, 1, err));
-    return make_model(s, l, l->ask, err);
+    HL_TRY(hl__fetch_blobs(l, s, &wanted, 1, err));
+    hl_create_file file = {.name = HL_STR("model.gguf"), .digest = wanted.got};
+    hl_create c = {.name = l->name, .files = &file, .n_files = 1};
+    return hl_store_create(s, &c, l->ask->report, l->ask->arg, err);
 }
 
 hl_status hl__file_pull(const hl_store *s, const hl_registry_ask *ask, hl_error *err) {

@@ -142,13 +142,6 @@ uint64_t hl__link_pause(hl__link *l, uint32_t tries, const hl_http_task *t) {
     return pause > asked ? pause : asked;
 }
 
-void hl__link_blob_url(const hl__link *l, const hl_digest *d, hl_buf *ret) {
-    if (l->file_url.len > 0)
-        hl_buf_append_str(ret, hl_buf_str(&l->file_url));
-    else
-        hl__link_url(l, "blobs/", d->text, ret);
-}
-
 void hl__link_url(const hl__link *l, const char *what, const char *rest, hl_buf *ret) {
     hl_buf_append_str(ret, hl_buf_str(&l->base));
     hl_buf_append_cstr(ret, what);

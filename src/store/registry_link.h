@@ -27,7 +27,6 @@ typedef struct hl__link {
     char origin[HL_URL_ORIGIN_MAX]; /* of the registry */
     hl_buf base;                    /* "https://HOST/v2/NS/MODEL/" */
     hl_buf file_url;                /* of a file's URL; empty: a registry */
-    hl_digest file_digest;          /* of that file, once it is fetched */
     hl_buf bearer;                  /* "Authorization: Bearer …"; empty: none yet */
     uint32_t n_tokens;
     hl__tuning tuning;
@@ -45,8 +44,6 @@ hl_status hl__link_fail_cancelled(hl_error *err);
 /* The pause before the next try, with some chance in it; tries 1: the first pause. */
 uint64_t hl__link_pause(hl__link *l, uint32_t tries, const hl_http_task *t);
 
-/* Where a blob is, appended. */
-void hl__link_blob_url(const hl__link *l, const hl_digest *d, hl_buf *ret);
 /* BASE + what + rest, appended. */
 void hl__link_url(const hl__link *l, const char *what, const char *rest, hl_buf *ret);
 /* The header that may be shown to whoever answers at the URL; NULL: none. */

@@ -3,6 +3,8 @@
 #include "base/mem.h"
 #include "store/registry_fetch.h"
 #include "store/registry_file.h"
+#include "store/registry_shards.h"
+#include "store/registry_text.h"
 
 static const char ACCEPT[] = "Accept: application/vnd.docker.distribution.manifest.v2+json";
 
@@ -20,43 +22,13 @@ static void say(const hl_registry_ask *ask, const char *status) {
 
 /* -- the manifest ------------------------------------------------------------------------------ */
 
-static hl_status take_text(hl_http_task *t, hl_bytes piece) {
-    hl_buf *text = t->arg;
-    hl_buf_append(text, piece.ptr, piece.len);
-    return hl_buf_status(text, "the registry's manifest", &t->error);
-}
-
-static void reset_text(void *arg) {
-    hl_buf_reset(arg);
-}
-
-static hl_status fetch_text(pulling *p, const char *url, bool *ret_unreachable, hl_error *err) {
-    hl__reply reply;
-    hl__request r = {.method = "GET",
-                     .url = url,
-                     .headers = {ACCEPT},
-                     .take = take_text,
-                     .reset = reset_text,
-                     .arg = &p->text};
-    hl_status st = hl__link_ask(&p->link, &r, &reply, err);
-    *ret_unreachable = reply.unreachable;
-    if (st < 0) return st;
-    if (reply.http < 200 || reply.http > 299) {
-        *err = reply.error;
-        st = reply.error.status < 0 ? reply.error.status
-                                    : hl_fail(err, HL_EREMOTE, "registry", "status %d", reply.http);
-    }
-    hl__reply_deinit(&reply);
-    return st;
-}
-
 static hl_status fetch_manifest(pulling *p, bool *ret_unreachable, hl_error *err) {
     hl_buf url;
     hl_buf_init(&url, 0);
     hl_buf_init(&p->text, HL_MANIFEST_BYTES_MAX);
     hl__link_url(&p->link, "manifests/", p->link.name.tag, &url);
     hl_status st = hl_buf_status(&url, "the manifest's URL", err);
-    if (st >= 0) st = fetch_text(p, url.ptr, ret_unreachable, err);
+    if (st >= 0) st = hl__fetch_text(&p->link, url.ptr, ACCEPT, &p->text, ret_unreachable, err);
     if (st >= 0) st = hl_manifest_parse(hl_buf_str(&p->text), &p->manifest, err);
     if (st >= 0 && p->manifest.n_layers == 0)
         st = hl_fail(err, HL_EFORMAT, "registry", "the manifest has no layers");
@@ -67,24 +39,24 @@ static hl_status fetch_manifest(pulling *p, bool *ret_unreachable, hl_error *err
 
 /* -- the blobs --------------------------------------------------------------------------------- */
 
-static bool is_among(const hl_layer *const *layers, size_t n, const hl_layer *l) {
+static bool is_among(const hl__wanted *wanted, size_t n, const hl_layer *l) {
     for (size_t i = 0; i < n; i++)
-        if (strcmp(layers[i]->digest.text, l->digest.text) == 0) return true;
+        if (strcmp(wanted[i].layer->digest.text, l->digest.text) == 0) return true;
     return false;
 }
 
 /* Each digest once; the config last, as Ollama's. */
 static hl_status fetch_blobs(pulling *p, hl_error *err) {
     const hl_manifest *m = &p->manifest;
-    const hl_layer **layers = hl_calloc(m->n_layers + 1, sizeof *layers);
+    hl__wanted *wanted = hl_calloc(m->n_layers + 1, sizeof *wanted);
     size_t n = 0;
-    if (!layers) return hl_fail(err, HL_ENOMEM, "registry", "no memory for a manifest");
+    if (!wanted) return hl_fail(err, HL_ENOMEM, "registry", "no memory for a manifest");
     for (size_t i = 0; i <= m->n_layers; i++) {
         const hl_layer *l = i < m->n_layers ? &m->layers[i] : &m->config;
-        if (!is_among(layers, n, l)) layers[n++] = l;
+        if (!is_among(wanted, n, l)) wanted[n++].layer = l;
     }
-    hl_status st = hl__fetch_blobs(&p->link, p->store, layers, n, err);
-    hl_free(layers);
+    hl_status st = hl__fetch_blobs(&p->link, p->store, wanted, n, err);
+    hl_free(wanted);
     return st;
 }
 
@@ -141,6 +113,7 @@ static hl_status pull(pulling *p, hl_error *err) {
         say(p->link.ask, "success");
         return HL_OK;
     }
+    if (hl__shards_are_meant(st, err)) return hl__shards_pull(&p->link, p->store, err);
     if (st >= 0) st = fetch_blobs(p, err);
     if (st >= 0) st = write_manifest(p, err);
     if (st >= 0) say(p->link.ask, "success");

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 
+from gguf_parts import split
 from pulling import MB, World, check, noise
 from registry import Fault, Registry, digest_of, once
 
@@ -303,6 +304,44 @@ def files(w, r):
     check("two models", w.check_store(), 2)
 
 
+def parts(w, r):
+    """A repository whose models are in several files, as Hugging Face has them."""
+    if not MODEL:
+        print("parts: skipped, there is no model")
+        return
+    fresh(w, r)
+    data = open(MODEL, "rb").read()
+    pieces = split(data, 3)
+    r.add_parts("some/Large-GGUF", "Q8_0/Large Model-Q8_0", pieces)
+    r.add_parts("some/Large-GGUF", "Large-Q4_0", split(data, 2)[:1], n=2)
+    r.redirect = True
+    name = f"{r.host}/some/Large-GGUF:q8_0"
+    r.faults.append(once(2, Fault(cut=True, after=MB // 4), lambda q: q.kind == "blob" and q.method == "GET"))
+    error, lines = w.pull(name, stream=True)
+    check("parts", error, None)
+    check("amounts", sum(next(line for line in lines if line.get("digest") == digest_of(p))["total"] for p in pieces),
+          sum(map(len, pieces)))
+    check("the store", (w.check_store(), w.partials()), (1, []))
+    request = {"prompt": "What is 2+2?", "stream": False, "options": {"num_predict": 12, "temperature": 0}}
+    whole = {"files": {"x.gguf": r.layer("model", data)["digest"]}}
+    w.server.ask("POST", f"/api/blobs/{whole['files']['x.gguf']}", data)
+    check("the whole", w.server.json("POST", "/api/create", {"model": "whole", **whole, "stream": False})[0], 200)
+    answers = [w.server.json("POST", "/api/generate", {"model": m, **request})[1]["response"] for m in (name, "whole")]
+    check("it answers as the whole", answers[0], answers[1])
+    r.requests.clear()
+    check("again", w.pull(name)[0], None)
+    check("nothing is fetched twice", [q.kind for q in r.requests], ["manifest", "tree"])
+    for tag, word in (("latest", None), ("Q4_0", "no whole model"), ("Q6_K", "no whole model")):
+        error, _ = w.pull(f"{r.host}/some/Large-GGUF:{tag}")
+        assert word in error if word else error is None, error
+    for listing in ({}, [], [1], [{"path": "a-00001-of-00001.gguf", "size": -1, "lfs": {"oid": "f" * 64}}],
+                    [{"path": "a-00001-of-00001.gguf", "size": 5, "lfs": {"oid": "../../x"}}]):
+        r.trees["some/Large-GGUF"] = listing
+        error, _ = w.pull(name)
+        assert error and ("no list" in error or "no whole model" in error), error
+    r.trees.clear()
+
+
 def commands(w, r):
     name = fresh(w, r)
     env = {**os.environ, "HOME": w.dir, "OLLAMA_HOST": f"127.0.0.1:{w.server.port}"}
@@ -407,7 +446,7 @@ def main():
     try:
         w.start(HYPERLLAMA_PULL_STALL_MS="1500")
         for part in (well_behaved, tokens_and_redirects, faults, manifests, refusals, sharing,
-                     leaving, stopping, replaced, files, commands):
+                     leaving, stopping, replaced, files, parts, commands):
             began = time.monotonic()
             part(w, r)
             print(f"{part.__name__}: ok ({time.monotonic() - began:.1f} s)")

@@ -244,17 +244,27 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(201)
             return
         text = r.manifests.get((repository, tag))
-        if text is None:
+        if repository in r.trees:
+            self.answer(400, b'{"error":"The specified tag is a sharded GGUF."}')
+        elif text is None:
             self.answer(404, b'{"errors":[{"code":"MANIFEST_UNKNOWN"}]}')
         else:
             self.answer(200, text, Content_Type=MANIFEST)
 
+    def tree(self, repository):
+        r = self.server.registry
+        r.note(Request(self, "tree"))
+        self.answer(200, json.dumps(r.trees[repository]).encode(), Content_Type="application/json")
+
     def do(self):
-        path = self.path.split("?")[0]
+        path = urllib.parse.unquote(self.path.split("?")[0])
         if path == "/token":
             return self.token()
         if path in self.server.registry.files:
             return self.blob(self.server.registry.files[path])
+        found = re.fullmatch(r"/api/models/([^/]+/[^/]+)/tree/main", path)
+        if found:
+            return self.tree(found[1])
         found = re.fullmatch(r"/data/(sha256:.*)", path)
         if found:
             return self.blob(found[1])
@@ -290,6 +300,7 @@ class Registry:
         self.lock = threading.Lock()
         self.manifests, self.blobs, self.uploads = {}, {}, {}
         self.files = {}  # paths of plain files: their digests
+        self.trees = {}  # repositories whose models are in parts: listings of their files
         self.requests, self.leaks, self.tokens, self.faults = [], [], [], []
         self.auth = self.redirect = False
         self.ranges, self.etag, self.realm = True, None, None
@@ -359,6 +370,18 @@ class Registry:
         self.blobs[digest] = data
         return {"mediaType": "application/vnd.ollama.image." + kind, "digest": digest,
                 "size": len(data), **more}
+
+    def add_parts(self, repository, place, parts, n=None):
+        """Files PLACE-00001-of-00003.gguf of a repository, as Hugging Face's API lists them."""
+        listing = self.trees.setdefault(repository, [
+            {"type": "directory", "oid": "0" * 40, "size": 0, "path": "Q8_0"},
+            {"type": "file", "oid": "0" * 40, "size": 5, "path": "README.md"}])
+        for i, data in enumerate(parts):
+            path = f"{place}-{i + 1:05}-of-{n or len(parts):05}.gguf"
+            digest = self.layer("model", data)["digest"]
+            self.files[f"/{repository}/resolve/main/{path}"] = digest
+            listing.append({"type": "file", "oid": "0" * 40, "size": len(data), "path": path,
+                            "lfs": {"oid": digest[7:], "size": len(data), "pointerSize": 135}})
 
     def add(self, repository, tag, *layers):
         """layers: (kind, bytes), or ready ones."""
