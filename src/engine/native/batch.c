@@ -165,10 +165,11 @@ static uint32_t min3(uint32_t a, uint32_t b, uint32_t c) {
     return least < c ? least : c;
 }
 
-/* Rows that prompts may still take in this step. */
+/* Rows that prompts may still take in this step: all when nobody's stream waits for it. */
 static uint32_t prompt_rows_left(const hl_batcher *b) {
     uint32_t taken = b->n_rows - b->n_running, left = b->rows_max - b->n_rows;
-    uint32_t allowed = taken < b->prompt_rows_max ? b->prompt_rows_max - taken : 0;
+    uint32_t most = b->n_running > 0 ? b->prompt_rows_max : b->rows_max;
+    uint32_t allowed = taken < most ? most - taken : 0;
     return allowed < left ? allowed : left;
 }
 

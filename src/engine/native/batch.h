@@ -51,8 +51,7 @@ typedef struct hl_batcher {
     hl_span **queue;  /* [n_queue] in order of arrival, room for spans_max */
     hl_share *shares; /* [n_shares] of this step, room for spans_max */
     uint32_t spans_max, rows_max;
-    uint32_t
-        prompt_rows_max; /* of one step, for the caller to set; at least 1; rows_max at first */
+    uint32_t prompt_rows_max; /* of a step with streams, for the caller to set; rows_max at first */
     uint32_t n_queue, n_admitted, n_shares, n_rows;
     uint32_t n_running; /* of n_rows: those of running sequences */
     uint64_t n_preemptions;

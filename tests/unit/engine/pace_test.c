@@ -48,6 +48,22 @@ static void a_long_prompt_stretches_steps_only_so_far(void **state) {
     assert_true((double)whole_ns < 1.5 * 4000 * 3400000);
 }
 
+/* What streams cost without prompts is looked at while a prompt is read, too. */
+static void the_step_follows_growing_contexts(void **state) {
+    (void)state;
+    hl_pace p = {0};
+    uint32_t n_alone = 0;
+    hl_pace_note(&p, 0, MOST, takes(MOST));
+    for (int i = 0; i < 4; i++) hl_pace_note(&p, 4, 0, takes(4));
+    for (int i = 0; i < 400; i++) {
+        uint32_t rows = hl_pace_rows(&p, 4, MOST);
+        n_alone += rows == 0;
+        hl_pace_note(&p, 4, rows, 2 * takes(4 + rows));
+    }
+    assert_in_range(n_alone, 20, 30);
+    assert_true(p.step_ns > 1.9 * (double)takes(4));
+}
+
 /* One step that something else held up does not starve the prompt for long. */
 static void a_disturbed_step_is_forgiven(void **state) {
     (void)state;
@@ -58,6 +74,7 @@ static void a_disturbed_step_is_forgiven(void **state) {
     hl_pace_note(&p, 4, before, 100 * takes(4 + before));
     assert_true(hl_pace_rows(&p, 4, MOST) >= before / 2);
     for (int i = 0; i < 30; i++) hl_pace_note(&p, 4, before, takes(4 + before));
+    p.n_mixed = 0;
     assert_true(hl_pace_rows(&p, 4, MOST) >= before - 2);
 }
 
@@ -75,6 +92,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_streams_or_clock_nothing_is_held_back),
         cmocka_unit_test(a_long_prompt_stretches_steps_only_so_far),
+        cmocka_unit_test(the_step_follows_growing_contexts),
         cmocka_unit_test(a_disturbed_step_is_forgiven),
         cmocka_unit_test(there_is_always_a_row),
     };
