@@ -257,23 +257,26 @@ def check_routing(s):
 
 
 def check_together(s):
-    """Eight at once: each gets the text that it gets alone."""
-    questions = [f"What is {i}+{i}?" for i in range(1, 9)]
-    alone = [s.json("POST", "/api/chat", chat_body(q, stream=False))[1]["message"]
-             for q in questions]
-    together = [None] * len(questions)
+    """32 at once, greedy and sampled: each gets the text that its seed gives it alone."""
+    bodies = [{**chat_body(f"What is {i}+{i}?"), "options": {"num_predict": 40, "seed": i, "temperature": t}}
+              for i, t in enumerate([0] * 8 + [1.2] * 24)]
+    alone = [text_of(s.lines("/api/chat", body)) for body in bodies]
+    together = [None] * len(bodies)
 
     def ask(i):
-        lines = s.lines("/api/chat", chat_body(questions[i]))
-        together[i] = ("".join(x["message"].get("thinking", "") for x in lines),
-                       "".join(x["message"]["content"] for x in lines))
+        together[i] = text_of(s.lines("/api/chat", bodies[i]))
 
-    threads = [threading.Thread(target=ask, args=(i,)) for i in range(len(questions))]
+    threads = [threading.Thread(target=ask, args=(i,)) for i in range(len(bodies))]
     for t in threads:
         t.start()
     for t in threads:
         t.join()
-    same(together, [(m.get("thinking", ""), m["content"]) for m in alone])
+    same(together, alone)
+    assert len(set(alone[8:])) > 12, "the sampled ones are hardly different"
+
+
+def text_of(lines):
+    return "".join(x["message"].get("thinking", "") + x["message"]["content"] for x in lines)
 
 
 def wait_idle(s):
