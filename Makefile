@@ -18,7 +18,7 @@ CLANG_FORMAT_VERSION := 19.1.7
 CLANG_FORMAT := $(VENV)/bin/clang-format
 C_FILES = $(shell find src tests -name '*.[ch]' | sort)
 
-.PHONY: all run test test-all check format bench-llamacpp bench-server bench-tokenizer clean help \
+.PHONY: all run test test-all check format bench-llamacpp bench-server bench-pull bench-tokenizer clean help \
         setup-run setup-test setup-check test-build
 
 all: ## build build/hyperllama, optimised
@@ -65,6 +65,9 @@ bench-llamacpp: all ## side by side with llama.cpp's llama-bench
 
 bench-server: all ## the server under load beside llama.cpp's llama-server
 	python3 tools/bench_server.py
+
+bench-pull: all ## a pull over loopback beside curl
+	python3 tools/bench_pull.py
 
 bench-tokenizer: all ## tokenizer throughput beside other tokenizers
 	python3 tools/bench_tokenizer.py

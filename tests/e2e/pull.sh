@@ -22,4 +22,13 @@ if [ -e "$venv/ready" ]; then
 else
     echo "the package ollama is not installed (tests/e2e/serve.sh does it)"
 fi
+packages=$(dirname "$(realpath "$hl")")/node-clients
+if [ -e "$packages/ready" ] && [ -n "$model" ]; then
+    cp "$here/pull_client.mjs" "$packages/"
+    run python3 "$here/pull_client.py" "$hl" "$model" "$packages/pull_client.mjs"
+    expect_code 0
+    echo "$out"
+else
+    echo "the package ollama for Node is not installed (tests/e2e/node_clients.sh does it)"
+fi
 finish

@@ -1,10 +1,14 @@
-"""Pull and push by the Python package `ollama`.
+"""Pull and push by the packages `ollama` for Python and for Node.
 
-    tests/e2e/pull_client.py PROGRAM
+    tests/e2e/pull_client.py PROGRAM [MODEL.gguf NODE_SCRIPT]
 """
+import subprocess
 import sys
 
-import ollama
+try:
+    import ollama
+except ImportError:
+    ollama = None
 
 from pulling import MB, World, check, noise
 from registry import Registry, digest_of
@@ -12,7 +16,24 @@ from registry import Registry, digest_of
 PROGRAM = sys.argv[1]
 
 
-def main():
+def by_node(model, script):
+    w, r = World(PROGRAM), Registry()
+    data = open(model, "rb").read()
+    try:
+        r.add("library/x", "latest", ("model", data), ("system", b"Be kind."))
+        r.auth = r.redirect = True
+        r.rate = 8 * MB
+        run = subprocess.run(["node", script, f"http://127.0.0.1:{w.start().port}", f"{r.host}/library/x",
+                              digest_of(data), str(len(data))], capture_output=True, text=True, timeout=120)
+        check("node", (run.returncode, run.stderr), (0, ""))
+        check("pushed", "me/z" in str(r.manifests), True)
+        w.server.stop()
+    finally:
+        w.close()
+    print(run.stdout.strip())
+
+
+def by_python():
     w, r = World(PROGRAM), Registry()
     data = noise(40 * MB, 21)
     try:
@@ -42,4 +63,7 @@ def main():
     print("the package ollama pulls and pushes")
 
 
-main()
+if len(sys.argv) > 2:
+    by_node(*sys.argv[2:])
+else:
+    by_python()
