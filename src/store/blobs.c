@@ -206,10 +206,12 @@ static hl_status add_digest(digest_list *l, const hl_digest *d, hl_error *err) {
     return HL_OK;
 }
 
+/* A manifest that somebody has just deleted names nothing. */
 static hl_status add_named(void *arg, const hl_store_item *item, hl_error *err) {
     hl_manifest m;
-    HL_TRY(hl_store_read(NULL, item, &m, err));
-    hl_status st = add_digest(arg, &m.config.digest, err);
+    hl_status st = hl_store_read(NULL, item, &m, err);
+    if (st < 0) return st == HL_ENOTFOUND ? HL_OK : st;
+    st = add_digest(arg, &m.config.digest, err);
     for (size_t i = 0; st >= 0 && i < m.n_layers; i++)
         st = add_digest(arg, &m.layers[i].digest, err);
     hl_manifest_deinit(&m);
@@ -224,19 +226,34 @@ typedef struct pruning {
     bool synced; /* the names: no manifest that is gone comes back without its blobs */
 } pruning;
 
+static hl_status read_names(pruning *p, hl_error *err) {
+    p->named.n = 0;
+    for (size_t i = 0; i < p->store->n_dirs; i++)
+        HL_TRY(hl__store_walk(p->store->dirs[i], add_named, &p->named, err));
+    return HL_OK;
+}
+
 static bool is_named(const digest_list *l, const hl_digest *d) {
     for (size_t i = 0; i < l->n; i++)
         if (strcmp(l->digests[i].text, d->text) == 0) return true;
     return false;
 }
 
-static hl_status prune_file(pruning *p, const char *path, const char *name, uint64_t bytes,
-                            hl_error *err) {
+/* Before anything goes, and once only.  Syncing takes time in which somebody who knows nothing of
+ * the lock may have named what nobody named before. */
+static hl_status sync_names(pruning *p, hl_error *err) {
+    if (p->synced || p->how->dry_run) return HL_OK;
+    HL_TRY(hl__store_sync_names(p->store->dirs[0], err));
+    p->synced = true;
+    return read_names(p, err);
+}
+
+/* blob: its digest; NULL: a temporary file. */
+static hl_status prune_file(pruning *p, const char *path, const char *name, const hl_digest *blob,
+                            uint64_t bytes, hl_error *err) {
+    HL_TRY(sync_names(p, err));
+    if (blob && is_named(&p->named, blob)) return HL_OK;
     hl_status st = HL_OK;
-    if (!p->how->dry_run && !p->synced) {
-        HL_TRY(hl__store_sync_names(p->store->dirs[0], err));
-        p->synced = true;
-    }
     if (!p->how->dry_run) st = hl_file_remove(path, err);
     if (st >= 0 && p->how->each) p->how->each(p->how->arg, name, bytes);
     return st == HL_ENOTFOUND ? HL_OK : st;
@@ -263,8 +280,7 @@ static hl_status prune_entry(void *arg, const char *name, hl_error *err) {
     int64_t age_s = (p->how->now_ns - facts.modified_ns) / NS_PER_S;
     if (age_s < (facts.is_dir ? HL__YOUNG_DIR_S : HL__YOUNG_S)) return HL_OK;
     if (facts.is_dir) return prune_dir(p, path, is_temp);
-    HL_ASSERT(is_temp || !is_named(&p->named, &d));
-    return prune_file(p, path, name, facts.bytes, err);
+    return prune_file(p, path, name, is_temp ? NULL : &d, facts.bytes, err);
 }
 
 static hl_status prune_locked(const hl_store *s, const hl_prune *how, hl_error *err) {
@@ -272,9 +288,7 @@ static hl_status prune_locked(const hl_store *s, const hl_prune *how, hl_error *
     pruning p = {.store = s, .dir = dir, .how = how};
     if (hl_env_bool("NOPRUNE", false)) return HL_DONE;
     HL_TRY(hl__store_path(s->dirs[0], "blobs", "", dir, err));
-    hl_status st = HL_OK;
-    for (size_t i = 0; st >= 0 && i < s->n_dirs; i++)
-        st = hl__store_walk(s->dirs[i], add_named, &p.named, err);
+    hl_status st = read_names(&p, err);
     if (st >= 0) st = hl_dir_read(dir, prune_entry, &p, err);
     hl_free(p.named.digests);
     return st == HL_ENOTFOUND ? HL_OK : st;

@@ -38,15 +38,16 @@ typedef struct walk {
     hl_store_item item; /* its path grows and shrinks on the way */
     char parts[HL_NAME_PARTS][ENTRY_MAX];
     size_t depth;
+    bool stopped; /* by each */
 } walk;
 
 static hl_status walk_entry(void *arg, const char *name, hl_error *err);
 
-/* What vanishes meanwhile (somebody deletes a model) is no failure. */
+/* A directory that vanishes meanwhile (somebody deletes a model) is no failure. */
 static hl_status walk_dir(walk *w, hl_error *err) {
     hl_status st = w->sync ? hl_dir_sync(w->item.path, err) : HL_OK;
     if (st >= 0) st = hl_dir_read(w->item.path, walk_entry, w, err);
-    return st == HL_ENOTFOUND ? HL_OK : st;
+    return st == HL_ENOTFOUND && !w->stopped ? HL_OK : st;
 }
 
 static hl_status walk_file(walk *w, hl_error *err) {
@@ -54,7 +55,9 @@ static hl_status walk_file(walk *w, hl_error *err) {
     if (!hl_name_from_parts(parts, &w->item.name)) return HL_OK;
     hl_status st = hl_file_stat(w->item.path, &w->item.facts, err);
     if (st == HL_ENOTFOUND || (st >= 0 && w->item.facts.is_dir)) return HL_OK;
-    return st < 0 ? st : w->each(w->arg, &w->item, err);
+    if (st >= 0) st = w->each(w->arg, &w->item, err);
+    w->stopped = st < 0;
+    return st;
 }
 
 static hl_status walk_entry(void *arg, const char *name, hl_error *err) {

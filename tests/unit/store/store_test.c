@@ -158,6 +158,64 @@ static void pruning_knows_temporary_files(void **state) {
     assert_int_equal(access(manifest, F_OK), -1);
 }
 
+/* Somebody without the lock, who deletes a manifest at the n-th call of ours. */
+static struct {
+    char path[256];
+    int n;
+} someone;
+
+static void delete_at_a_call(void) {
+    if (someone.n > 0 && --someone.n == 0) (void)unlink(someone.path);
+}
+
+static size_t n_whole_models(stored *s) {
+    size_t n = 0;
+    for (char tag = '0'; tag <= '4'; tag++) {
+        char name[] = {'a', ':', 't', tag, '\0'}, blob[HL_STORE_PATH_MAX];
+        if (!stored_has(s, name)) continue;
+        hl_manifest m = stored_manifest(s, name);
+        n += hl_store_blob_path(s->store, &m.layers[0].digest, blob);
+        hl_manifest_deinit(&m);
+    }
+    return n;
+}
+
+/* The others of its directory keep their blobs, at whatever moment it vanishes. */
+static void pruning_survives_a_manifest_that_vanishes(void **state) {
+    (void)state;
+    for (int at = 1; at <= 40; at++) {
+        stored s;
+        stored_init(&s);
+        for (char tag = '0'; tag <= '4'; tag++)
+            (void)stored_make(&s, (char[]){'a', ':', 't', tag, '\0'}, NULL, (uint32_t)tag);
+        make_blobs_old(&s);
+        path_in(&s, "manifests/registry.ollama.ai/library/a/t2", someone.path);
+        someone.n = at;
+        hl_fs_before_each(delete_at_a_call);
+        hl_status st = hl_store_prune(s.store, INT64_MAX, &s.err);
+        hl_fs_before_each(NULL);
+        stored_ok(&s, st);
+        assert_int_equal(n_whole_models(&s), someone.n > 0 ? 5 : 4);
+        stored_deinit(&s);
+    }
+}
+
+static hl_status refuse(void *arg, const hl_store_item *item, hl_error *err) {
+    (void)item;
+    ++*(size_t *)arg;
+    return hl_fail(err, HL_ENOTFOUND, "test", "no such thing");
+}
+
+static void a_listing_ends_when_told(void **state) {
+    stored *s = *state;
+    size_t n = 0;
+    (void)stored_make(s, "a", NULL, 1);
+    (void)stored_make(s, "b", NULL, 2);
+    (void)stored_make(s, "x.y/c/d", NULL, 3);
+    assert_int_equal(hl_store_each(s->store, refuse, &n, &s->err), HL_ENOTFOUND);
+    assert_int_equal(n, 1);
+}
+
 static void a_manifest_needs_its_blobs(void **state) {
     stored *s = *state;
     hl_layer l = {.media = HL_STR(HL_LAYER_PREFIX "model")};
@@ -205,6 +263,8 @@ int main(void) {
         EACH(deleting_takes_what_nobody_needs),
         EACH(pruning_stops_at_what_it_cannot_read),
         EACH(pruning_knows_temporary_files),
+        EACH(pruning_survives_a_manifest_that_vanishes),
+        EACH(a_listing_ends_when_told),
         EACH(a_manifest_needs_its_blobs),
         EACH(other_directories_are_read),
     };
