@@ -1,8 +1,8 @@
 # Tests.  A file's place says what it is:
 #   unit/DIR/x_test.c        one source file's behaviour; links src/DIR and the layers below
 #   conformance/x_test.c     against references and vectors
-#   sim/x_test.c             the scheduler from a seed, with invariants
-#   fault/x_test.c           the n-th allocation or read fails
+#   sim/x_test.c             the scheduler or the store from a seed, with invariants
+#   fault/x_test.c           the n-th allocation or read fails; processes race and are killed
 #   kernels/*.c              one program: every kernel of this machine against compute/cpu/ref
 #   fuzz/x_fuzz.c            one untrusted entrance each; corpus in fuzz/corpus/x
 #   tools/x_test.py          the checkers in tools/
@@ -60,10 +60,14 @@ foreach(name hl_assert_failed hl_kv_drop hl__resident_is_quiet)
   target_link_options(test-sim-serve PRIVATE -Wl,--wrap=${name})
 endforeach()
 # The system calls of base/, on a disk in memory (sim/store_calls.h), and faults (store_faults.h).
+# The …_chk are what _FORTIFY_SOURCE, some compilers' default, makes of them.
 foreach(name open close read pread write pwrite ftruncate fsync mmap stat fstat statvfs utimensat
-        rename link unlink mkdir rmdir opendir readdir closedir flock realpath ioctl hl_clock_wall_ns
-        hl__store_prune hl__store_walk hl__store_sync_names hl_dir_sync_parent)
+        rename link unlink mkdir rmdir opendir readdir closedir flock realpath ioctl
+        __read_chk __pread_chk __realpath_chk hl_clock_wall_ns
+        hl__store_prune hl__store_walk hl__store_sync_names hl_dir_sync_parent hl_store_blob_path
+        hl_file_touch)
   target_link_options(test-sim-store PRIVATE -Wl,--wrap=${name})
+  target_link_options(test-sim-store_sweep PRIVATE -Wl,--wrap=${name})
 endforeach()
 if(EXISTS ${CMAKE_SOURCE_DIR}/tests/kernels/kernels.c)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/kernels/*.c)

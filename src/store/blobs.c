@@ -226,8 +226,8 @@ typedef struct pruning {
     bool synced; /* the names: no manifest that is gone comes back without its blobs */
 } pruning;
 
+/* Adds: a manifest that was there before may be back after a power cut. */
 static hl_status read_names(pruning *p, hl_error *err) {
-    p->named.n = 0;
     for (size_t i = 0; i < p->store->n_dirs; i++)
         HL_TRY(hl__store_walk(p->store->dirs[i], add_named, &p->named, err));
     return HL_OK;
@@ -240,7 +240,7 @@ static bool is_named(const digest_list *l, const hl_digest *d) {
 }
 
 /* Before anything goes, and once only.  Syncing takes time in which somebody who knows nothing of
- * the lock may have named what nobody named before. */
+ * the lock may have named what nobody named before, or have deleted what is not gone for good. */
 static hl_status sync_names(pruning *p, hl_error *err) {
     if (p->synced || p->how->dry_run) return HL_OK;
     HL_TRY(hl__store_sync_names(p->store->dirs[0], err));

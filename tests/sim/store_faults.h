@@ -3,7 +3,7 @@
  * production code knows of them. */
 #pragma once
 
-#include "sim/store_world.h"
+#include "sim/store_turns.h"
 #include "store/store_parts.h"
 
 typedef enum fault {
@@ -14,6 +14,8 @@ typedef enum fault {
     FAULT_NO_REFERENCES,    /* pruning does not look what manifests name */
     FAULT_YOUNG_PRUNED,
     FAULT_PRUNED_EARLY, /* before it is settled that manifests are gone */
+    FAULT_NOT_CHECKED,  /* manifests are written whether or not their blobs are there */
+    FAULT_NOT_TOUCHED,  /* a blob that is used again stays old */
     FAULTS_N
 } fault;
 
@@ -24,7 +26,9 @@ static inline const char *fault_name(fault f) {
                                                 "names not synced",
                                                 "delete without looking for references",
                                                 "young blobs pruned",
-                                                "pruned before the manifests are gone for good"};
+                                                "pruned before the manifests are gone for good",
+                                                "a manifest written without looking for its blobs",
+                                                "blobs that are used again are not touched"};
     return names[f];
 }
 
@@ -53,4 +57,17 @@ hl_status __real_hl__store_sync_names(const char *dir, hl_error *err);
 hl_status __wrap_hl__store_sync_names(const char *dir, hl_error *err);
 hl_status __wrap_hl__store_sync_names(const char *dir, hl_error *err) {
     return planted == FAULT_PRUNED_EARLY ? HL_OK : __real_hl__store_sync_names(dir, err);
+}
+
+/* Whoever goes on to read the blob still sees that it is not there. */
+bool __real_hl_store_blob_path(const hl_store *s, const hl_digest *d, char ret[HL_STORE_PATH_MAX]);
+bool __wrap_hl_store_blob_path(const hl_store *s, const hl_digest *d, char ret[HL_STORE_PATH_MAX]);
+bool __wrap_hl_store_blob_path(const hl_store *s, const hl_digest *d, char ret[HL_STORE_PATH_MAX]) {
+    return __real_hl_store_blob_path(s, d, ret) || planted == FAULT_NOT_CHECKED;
+}
+
+hl_status __real_hl_file_touch(const char *path, hl_error *err);
+hl_status __wrap_hl_file_touch(const char *path, hl_error *err);
+hl_status __wrap_hl_file_touch(const char *path, hl_error *err) {
+    return planted == FAULT_NOT_TOUCHED ? HL_OK : __real_hl_file_touch(path, err);
 }

@@ -1,20 +1,34 @@
 /* What the writers of the simulation do to the store, and how it is drawn. */
 #pragma once
 
-#include "sim/store_world.h"
+#include "sim/store_theirs.h"
 #include "store/registry_blob.h"
 
 /* -- operations -------------------------------------------------------------------------------- */
 
-static const char *const NAMES[NAMES_N] = {"a", "A", "b", "me/c:1", "host.x/y/z:t", "me/d:1"};
+static const char *const NAMES[NAMES_N] = {"a", "A", "b", "me/c:1", "host.x/y/z:t", "me/c:2"};
 static const char *const BASES[2] = {"base1", "base2"};
+static const char BEHIND_NAME[] = "behind";
 
 static inline hl_name some_name(world *w) {
     return stored_name(NAMES[below(w, NAMES_N)]);
 }
 
+/* That is to be there; now and then one that we only read, or theirs. */
+static inline hl_name some_other(world *w) {
+    if (w->two_dirs && one_in(w, 4)) return stored_name(BEHIND_NAME);
+    return w->others && one_in(w, 4) ? stored_name(THEIR_NAMES[below(w, 2)]) : some_name(w);
+}
+
 static inline hl_name some_source(world *w) {
-    return one_in(w, 2) ? stored_name(BASES[below(w, 2)]) : some_name(w);
+    return one_in(w, 2) ? stored_name(BASES[below(w, 2)]) : some_other(w);
+}
+
+/* The operation needs this model. */
+static inline void want(world *w, writer *me, const hl_name *name) {
+    hl_name_path(name, me->wants);
+    to_small(me->wants);
+    if (!name_is_there(w, me->wants)) me->may_lack = true;
 }
 
 static inline void aim(writer *me, const hl_name *name) {
@@ -40,7 +54,6 @@ static inline hl_status op_upload(world *w, writer *me, const sim_file *f, hl_er
 static inline hl_status op_create(world *w, writer *me, hl_error *err) {
     static const char *const systems[] = {"", "S", "T"};
     const sim_file *f = &w->files[below(w, FILES_N)];
-    char blob[HL_STORE_PATH_MAX];
     hl_create_file file = {HL_STR("x.gguf"), f->digest};
     hl_create c = {.name = some_name(w), .system = hl_str_from(systems[below(w, 3)])};
     uint32_t kind = below(w, 4);
@@ -50,12 +63,13 @@ static inline hl_status op_create(world *w, writer *me, hl_error *err) {
     } else if (kind == 1) {
         c.has_from = true;
         c.from = some_source(w);
+        want(w, me, &c.from);
         if (one_in(w, 4)) c.quantize = HL_STR("Q8_0");
     } else {
         c.files = &file;
         c.n_files = 1;
     }
-    if (c.n_files > 0 && !hl_store_blob_path(me->store, &f->digest, blob))
+    if (c.n_files > 0 && hl_store_keep(me->store, &f->digest, NULL) < 0)
         HL_TRY(op_upload(w, me, f, err));
     aim(me, &c.name);
     return hl_store_create(me->store, &c, stored_report, &me->said, err);
@@ -63,12 +77,16 @@ static inline hl_status op_create(world *w, writer *me, hl_error *err) {
 
 static inline hl_status op_copy(world *w, writer *me, hl_error *err) {
     hl_name from = some_source(w), to = some_name(w);
+    hl_name_path(&from, me->wants);
+    if (is_theirs(me->wants)) from = stored_name(BASES[0]); /* a half is copied as it is */
+    want(w, me, &from);
     aim(me, &to);
     return hl_store_copy(me->store, &from, &to, err);
 }
 
 static inline hl_status op_delete(world *w, writer *me, hl_error *err) {
-    hl_name name = some_name(w);
+    hl_name name = some_other(w);
+    want(w, me, &name);
     aim(me, &name);
     return hl_store_delete(me->store, &name, err);
 }
@@ -78,7 +96,7 @@ static inline hl_status list_one(void *arg, const hl_store_item *item, hl_error 
     hl_manifest m;
     hl_status st = hl_store_read(NULL, item, &m, err);
     if (st >= 0) hl_manifest_deinit(&m);
-    if (st == HL_EFORMAT) wrong(w, "a manifest was read that is torn");
+    if (st == HL_EFORMAT && !is_theirs(item->path)) wrong(w, "a manifest was read that is torn");
     return HL_OK;
 }
 
@@ -115,7 +133,11 @@ static inline hl_status pull_blob(world *w, writer *me, const hl_layer *l, const
                                   hl_error *err) {
     hl__blob b = {.layer = l, .data = {-1}, .state = {-1}};
     hl_status st = hl__blob_open(me->store, &b, 0, err);
-    if (st >= 0 && b.stage == HL__TAKEN) st = hl_fail(err, HL_ENOTFOUND, "pull", "it is taken");
+    if (st == HL_ENOTFOUND) st = hl__blob_open(me->store, &b, 0, err); /* pruned while it looked */
+    if (st >= 0 && b.stage == HL__TAKEN) {
+        me->may_lack = true;
+        st = hl_fail(err, HL_ENOTFOUND, "pull", "it is taken");
+    }
     if (st >= 0 && b.stage != HL__STORED) {
         st = pull_bytes(w, &b, f, err);
         if (st >= 0) st = hl__blob_finish(me->store, &b, err);
@@ -145,21 +167,24 @@ static inline hl_status op_pull(world *w, writer *me, hl_error *err) {
 
 /* -- one of them ------------------------------------------------------------------------------- */
 
+static inline op_kind some_op(world *w) {
+    static const op_kind some[] = {OP_CREATE, OP_CREATE, OP_CREATE, OP_CREATE, OP_COPY,
+                                   OP_COPY,   OP_DELETE, OP_DELETE, OP_DELETE, OP_PRUNE,
+                                   OP_PULL,   OP_PULL,   OP_LIST,   OP_UPLOAD};
+    return some[below(w, sizeof some / sizeof *some)];
+}
+
 static hl_status run_op(world *w, writer *me, hl_error *err) {
-    switch (below(w, 14)) {
-    case 0:
-    case 1:
-    case 2:
-    case 3: return op_create(w, me, err);
-    case 4:
-    case 5: return op_copy(w, me, err);
-    case 6:
-    case 7:
-    case 8: return op_delete(w, me, err);
-    case 9: return hl_store_prune(me->store, w->calls.now_ns, err);
-    case 10:
-    case 11: return op_pull(w, me, err);
-    case 12: return hl_store_each(me->store, list_one, w, err);
-    default: return op_upload(w, me, &w->files[below(w, FILES_N)], err);
+    bool is_theirs = me == &w->writers[THEIRS];
+    me->op = is_theirs ? OP_THEIRS : w->only < OPS_N ? w->only : some_op(w);
+    switch (me->op) {
+    case OP_CREATE: return op_create(w, me, err);
+    case OP_COPY: return op_copy(w, me, err);
+    case OP_DELETE: return op_delete(w, me, err);
+    case OP_PRUNE: return hl_store_prune(me->store, w->calls.now_ns, err);
+    case OP_PULL: return op_pull(w, me, err);
+    case OP_LIST: return hl_store_each(me->store, list_one, w, err);
+    case OP_UPLOAD: return op_upload(w, me, &w->files[below(w, FILES_N)], err);
+    default: return run_their_op(w, err);
     }
 }
