@@ -18,15 +18,19 @@
  * Weights that are not finite give a block without meaning, nothing worse. */
 void hl_dtype_from_f32(hl_dtype t, const float *src, void *dst, size_t n);
 
-/* X(name, general.file_type, type of most tensors) */
+/* X(name, general.file_type, type of most tensors).  The first three are plain: every tensor that
+ * would be quantised gets that type. */
 #define HL_QUANT_MAP(X)                                                                            \
+    X(F32, 0, F32)                                                                                 \
+    X(F16, 1, F16)                                                                                 \
+    X(BF16, 32, BF16)                                                                              \
     X(Q4_0, 2, Q4_0)                                                                               \
-    X(Q8_0, 7, Q8_0)                                                                               \
     X(Q4_K_S, 14, Q4_K)                                                                            \
     X(Q4_K_M, 15, Q4_K)                                                                            \
     X(Q5_K_S, 16, Q5_K)                                                                            \
     X(Q5_K_M, 17, Q5_K)                                                                            \
-    X(Q6_K, 18, Q6_K)
+    X(Q6_K, 18, Q6_K)                                                                              \
+    X(Q8_0, 7, Q8_0)
 
 typedef enum hl_quant {
 #define X(name, file_type, dtype) HL_QUANT_##name = (file_type),
@@ -50,6 +54,6 @@ typedef struct hl_quant_progress {
 
 /* Writes g in the mix to path; progress may be NULL.  EUNSUPPORTED: a tensor that is to be
  * converted is not F32, F16, BF16 or Q8_0; EFORMAT: it has a weight that is not finite or beyond
- * the range of F16; EIO, ENOMEM. */
+ * what the mix can hold (of a mix that is not plain: the range of F16); EIO, ENOMEM. */
 hl_status hl_gguf_quantize(const hl_gguf *g, hl_quant mix, const char *path,
                            const hl_quant_progress *progress, hl_error *err) HL_NODISCARD;

@@ -2,6 +2,7 @@
 #include "gguf/quantize.h"
 #include "gguf/writer.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <strings.h>
@@ -131,6 +132,7 @@ static hl_dtype down_type(const model_facts *f, hl_quant mix, uint32_t layer) {
 
 static hl_dtype wanted_type(const model_facts *f, hl_quant mix, hl_str name) {
     hl_dtype base = base_type(mix);
+    if (hl_dtype_lookup(base).block_weights == 1) return base;
     if (hl_str_is(name, "output.weight") || (f->tied && hl_str_is(name, "token_embd.weight")))
         return mix == HL_QUANT_Q8_0 ? HL_DTYPE_Q8_0 : HL_DTYPE_Q6_K;
     uint32_t layer = layer_of(name);
@@ -167,9 +169,14 @@ typedef struct chunk {
     _Alignas(8) uint8_t blocks[CHUNK_WEIGHTS * sizeof(float)];
 } chunk;
 
-static hl_status check_weights(const float *x, size_t n, hl_error *err) {
+/* The largest weight that the type holds; blocks have scales in F16. */
+static float weight_max(hl_dtype t) {
+    return t == HL_DTYPE_F32 ? FLT_MAX : t == HL_DTYPE_BF16 ? 0x1.FEp127f : 65504;
+}
+
+static hl_status check_weights(const float *x, size_t n, float max, hl_error *err) {
     for (size_t i = 0; i < n; i++) {
-        if (!(fabsf(x[i]) <= 65504))
+        if (!(fabsf(x[i]) <= max))
             return hl_fail(err, HL_EFORMAT, "gguf", "a weight is %g", (double)x[i]);
     }
     return HL_OK;
@@ -184,7 +191,7 @@ static hl_status convert(hl_gguf_writer *w, const hl_gguf_tensor *t, hl_dtype to
         size_t n = n_weights - at < CHUNK_WEIGHTS ? n_weights - at : CHUNK_WEIGHTS;
         const uint8_t *blocks = t->data.ptr + at / from.block_weights * from.block_bytes;
         hl_dtype_to_f32((hl_dtype)t->type, blocks, c->f32, n);
-        HL_TRY(check_weights(c->f32, n, err));
+        HL_TRY(check_weights(c->f32, n, weight_max(to), err));
         hl_dtype_from_f32(to, c->f32, c->blocks, n);
         HL_TRY(hl_gguf_writer_write(w, (hl_bytes){c->blocks, hl_dtype_bytes(to, n)}, err));
     }

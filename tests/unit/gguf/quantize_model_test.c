@@ -248,6 +248,112 @@ static void writes_a_whole_model(void **state) {
     (void)unlink(path);
 }
 
+/* Bytes over the first weights of a tensor. */
+static void put(const model *m, const char *name, const void *bytes, size_t n) {
+    const hl_gguf_tensor *t = hl_gguf_find_tensor(m->g, hl_str_from(name));
+    assert_non_null(t);
+    assert_true(n <= t->data.len);
+    memcpy((void *)(uintptr_t)t->data.ptr, bytes, n);
+}
+
+/* The model of a type in a plain one: the first n bytes of blk.1.attn_k.weight are `want`, and
+ * other tensors are converted or not as they should be. */
+static void check_plain(const model *m, hl_quant mix, hl_dtype type, const void *want, size_t n) {
+    char path[64];
+    hl_gguf *g;
+    uint32_t u;
+    hl_error err = {0};
+    path_init(path);
+    if (hl_gguf_quantize(m->g, mix, path, NULL, &err) < 0) fail_msg("%s", err.text);
+    assert_int_equal(hl_gguf_open(path, &g, NULL), HL_OK);
+    assert_int_equal(hl_gguf_require_u32(g, "general.file_type", &u, NULL), HL_OK);
+    assert_string_equal(hl_quant_file_type_name(u), hl_dtype_name(type));
+    for (size_t i = 0; i < hl_gguf_n_tensors(g); i++) {
+        const hl_gguf_tensor *a = hl_gguf_tensor_at(m->g, i), *b = hl_gguf_tensor_at(g, i);
+        bool stays = a->n_dims == 1 || hl_str_ends(a->name, HL_STR("ffn_gate_inp.weight"));
+        assert_int_equal(b->type, stays ? a->type : type);
+        assert_true(a->n_dims != 1 || b->type == HL_DTYPE_F32);
+        if (stays) assert_memory_equal(b->data.ptr, a->data.ptr, a->data.len);
+    }
+    const hl_gguf_tensor *t = hl_gguf_find_tensor(g, HL_STR("blk.1.attn_k.weight"));
+    assert_true(t && n <= t->data.len);
+    assert_memory_equal(t->data.ptr, want, n);
+    hl_gguf_close(g);
+    (void)unlink(path);
+}
+
+/* To nearest, halves to even, down to the smallest numbers. */
+static void plain_types_are_rounded_from_f32(void **state) {
+    (void)state;
+    static const float X[] = {0x1.002p0f, 0x1.006p0f, 0x1.01p0f, 0x1.03p0f, -65504,
+                              0x1.8p-25f, 0x1p-25f,   -0.0f,     0x1.01p-3f};
+    static const uint16_t F16[] = {0x3C00, 0x3C02, 0x3C04, 0x3C0C, 0xFBFF,
+                                   0x0001, 0x0000, 0x8000, 0x3004},
+                          BF16[] = {0x3F80, 0x3F80, 0x3F80, 0x3F82, 0xC780,
+                                    0x3340, 0x3300, 0x8000, 0x3E00};
+    model m;
+    shape s = LLAMA;
+    s.type = HL_DTYPE_F32;
+    model_init(&m, &s);
+    put(&m, "blk.1.attn_k.weight", X, sizeof X);
+    check_plain(&m, HL_QUANT_F32, HL_DTYPE_F32, X, sizeof X);
+    check_plain(&m, HL_QUANT_F16, HL_DTYPE_F16, F16, sizeof F16);
+    check_plain(&m, HL_QUANT_BF16, HL_DTYPE_BF16, BF16, sizeof BF16);
+    model_deinit(&m);
+}
+
+static void plain_types_of_other_types(void **state) {
+    (void)state;
+    static const struct {
+        hl_dtype from;
+        uint8_t bytes[3]; /* of a weight; Q8_0: the scale and the first weight */
+        uint32_t f32;
+        uint16_t f16, bf16;
+    } CASES[] = {
+        {HL_DTYPE_F16, {0x01, 0x3C, 0x33}, 0x3F802000, 0x3C01, 0x3F80},
+        {HL_DTYPE_F16, {0x01, 0x00, 0x33}, 0x33800000, 0x0001, 0x3380},
+        {HL_DTYPE_BF16, {0x81, 0x3F, 0x33}, 0x3F810000, 0x3C08, 0x3F81},
+        {HL_DTYPE_Q8_0, {0x01, 0x38, 0x83}, 0xC27A3E80, 0xD3D2, 0xC27A}, /* (0.5 + 2^-11) * -125 */
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        model m;
+        shape s = LLAMA;
+        s.type = CASES[i].from;
+        model_init(&m, &s);
+        put(&m, "blk.1.attn_k.weight", CASES[i].bytes, sizeof CASES[i].bytes);
+        check_plain(&m, HL_QUANT_F32, HL_DTYPE_F32, &CASES[i].f32, 4);
+        check_plain(&m, HL_QUANT_F16, HL_DTYPE_F16, &CASES[i].f16, 2);
+        check_plain(&m, HL_QUANT_BF16, HL_DTYPE_BF16, &CASES[i].bf16, 2);
+        model_deinit(&m);
+    }
+}
+
+/* What F32 and BF16 hold and F16 does not is no reason to refuse them. */
+static void plain_types_have_their_own_ranges(void **state) {
+    (void)state;
+    static const float LARGE = 0x1p100f, LARGEST = 0x1.fffffep127f;
+    static const uint16_t LARGE_BF16 = 0x7180;
+    char path[64];
+    hl_error err;
+    model m;
+    shape s = LLAMA;
+    s.type = HL_DTYPE_F32;
+    path_init(path);
+    model_init(&m, &s);
+    put(&m, "blk.1.attn_k.weight", &LARGE, sizeof LARGE);
+    check_plain(&m, HL_QUANT_BF16, HL_DTYPE_BF16, &LARGE_BF16, sizeof LARGE_BF16);
+    assert_int_equal(hl_gguf_quantize(m.g, HL_QUANT_F16, path, NULL, &err), HL_EFORMAT);
+    assert_non_null(strstr(err.text, "blk.1.attn_k.weight"));
+    put(&m, "blk.1.attn_k.weight", &LARGEST, sizeof LARGEST);
+    assert_int_equal(hl_gguf_quantize(m.g, HL_QUANT_BF16, path, NULL, &err), HL_EFORMAT);
+    model_deinit(&m);
+    s.type = HL_DTYPE_BF16;
+    model_init(&m, &s);
+    put(&m, "blk.1.attn_k.weight", &LARGE_BF16, sizeof LARGE_BF16);
+    check_plain(&m, HL_QUANT_F32, HL_DTYPE_F32, &LARGE, sizeof LARGE);
+    model_deinit(&m);
+}
+
 static void refuses_what_it_cannot_convert(void **state) {
     (void)state;
     char path[64];
@@ -280,6 +386,9 @@ int main(void) {
         cmocka_unit_test(small_and_sensitive_tensors_stay),
         cmocka_unit_test(shapes_that_change_the_rules),
         cmocka_unit_test(writes_a_whole_model),
+        cmocka_unit_test(plain_types_are_rounded_from_f32),
+        cmocka_unit_test(plain_types_of_other_types),
+        cmocka_unit_test(plain_types_have_their_own_ranges),
         cmocka_unit_test(refuses_what_it_cannot_convert),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
