@@ -1,16 +1,16 @@
 #include "store/convert.h"
 
-#include "base/dir.h"
 #include "base/fs.h"
 #include "base/inside.h"
 #include "gguf/quantize.h"
 #include "store/convert_vocab.h"
 #include "store/convert_write.h"
+#include "store/describe.h"
 #include "text/tokenizer.h"
 
 #include <stdio.h>
 
-enum { QUANTIZATION_VERSION = 2, AS_STORED = -1 };
+enum { QUANTIZATION_VERSION = 2, AS_STORED = -1, NAME_BYTES_MAX = 128 };
 
 /* One conversion. */
 typedef struct converting {
@@ -21,6 +21,7 @@ typedef struct converting {
     hl_quant mix;
     hl__convert_say say;
     hl_arena *arena;
+    hl__doc config_doc;
     hl__convert_config config;
     hl__convert_vocab vocab;
     hl__weights *weights;
@@ -40,27 +41,48 @@ static hl_status read_type(converting *c, hl_str type, hl_error *err) {
     return hl_quant_parse(type, &c->mix, err);
 }
 
-/* The last part of the real path, in the arena. */
-static hl_status name_of_directory(converting *c, hl_error *err) {
-    char path[HL_INSIDE_PATH_MAX];
-    HL_TRY(hl_path_inside(c->dir, "config.json", path, err));
-    char *end = strrchr(path, '/');
-    HL_ASSERT(end);
-    *end = '\0';
-    const char *slash = strrchr(path, '/');
-    c->name = hl_arena_str(c->arena, hl_str_from(slash ? slash + 1 : path));
+/* -- the name ---------------------------------------------------------------------------------- */
+
+/* "Name" of "org/Name" or "/home/somebody/Name/"; empty when that says nothing. */
+static hl_str last_part(hl_str path) {
+    size_t end = path.len, at;
+    while (end > 0 && path.ptr[end - 1] == '/') end--;
+    for (at = end; at > 0 && path.ptr[at - 1] != '/';) at--;
+    hl_str name = hl_str_slice(path, at, end);
+    bool good = name.len > 0 && name.len <= NAME_BYTES_MAX && name.ptr[0] != '.';
+    for (size_t i = 0; i < name.len && good; i++) good = (uint8_t)name.ptr[i] >= ' ';
+    return good ? name : HL_STR("");
+}
+
+static uint64_t n_weights(const hl__convert_plan *p) {
+    uint64_t n = 0;
+    for (size_t i = 0; i < p->n; i++)
+        if (p->tensors[i].from) n += p->tensors[i].to.dims[0] * p->tensors[i].to.dims[1];
+    return n;
+}
+
+/* Of what is in the files alone: the same directory makes the same bytes, wherever it lies and
+ * whatever the model will be called. */
+static hl_status choose_name(converting *c, hl_error *err) {
+    hl_str path;
+    char size[16], name[64];
+    if (c->name.len > 0) return HL_OK;
+    HL_TRY(hl__node_str(hl__doc_node(&c->config_doc), "_name_or_path", &path, err));
+    hl_parameters_text(n_weights(&c->plan), size);
+    (void)snprintf(name, sizeof name, "%s %s", hl__convert_family_name(c->config.family), size);
+    hl_str told = last_part(path);
+    c->name = hl_arena_str(c->arena, told.len > 0 ? told : hl_str_from(name));
     if (c->name.ptr) return HL_OK;
     return hl_fail(err, HL_ENOMEM, "convert", "no memory for the name");
 }
 
-/* -- what the directory says --------------------------------------------------------------------
- */
+/* -- what the directory says ------------------------------------------------------------------- */
 
 static hl_status read_needed(const char *dir, const char *file, size_t bytes_max, hl__doc *ret,
                              hl_error *err) {
     hl_status st = hl__doc_read(dir, file, bytes_max, ret, err);
     if (st != HL_DONE) return st;
-    return hl_fail(err, HL_ENOTFOUND, "convert", "%s has no %s", dir, file);
+    return hl_fail(err, HL_ENOTFOUND, "convert", "there is no %s", file);
 }
 
 static hl_status read_vocabulary(converting *c, const hl__special_docs *d, hl_error *err) {
@@ -69,19 +91,24 @@ static hl_status read_vocabulary(converting *c, const hl__special_docs *d, hl_er
     return hl__chat_template_read(&c->vocab, c->dir, d->tokenizer_config, err);
 }
 
+/* The sizes, and that the weights have them: before anything is made as large as a size says. */
+static hl_status read_weights(converting *c, hl_error *err) {
+    HL_TRY(read_needed(c->dir, "config.json", HL__CONFIG_BYTES_MAX, &c->config_doc, err));
+    HL_TRY(hl__config_read(&c->config_doc, &c->config, err));
+    HL_TRY(hl__weights_open(c->dir, &c->weights, err));
+    return hl__plan_make(&c->config, c->weights, c->type, c->arena, &c->plan, err);
+}
+
 static hl_status read_texts(converting *c, hl_error *err) {
-    hl__doc config = {0}, generation = {0}, tokenizer = {0}, specials = {0};
-    hl__special_docs docs = {&tokenizer, &specials, &config, &generation};
-    hl_status st = read_needed(c->dir, "config.json", HL__CONFIG_BYTES_MAX, &config, err);
-    if (st >= 0) st = hl__config_read(&config, &c->config, err);
-    if (st >= 0)
-        st = hl__doc_read(c->dir, "generation_config.json", HL__CONFIG_BYTES_MAX, &generation, err);
+    hl__doc generation = {0}, tokenizer = {0}, specials = {0};
+    hl__special_docs docs = {&tokenizer, &specials, &c->config_doc, &generation};
+    hl_status st = hl__doc_read(c->dir, "generation_config.json", HL__CONFIG_BYTES_MAX, &generation,
+                                err);
     if (st >= 0)
         st = hl__doc_read(c->dir, "tokenizer_config.json", HL__TEMPLATE_BYTES_MAX, &specials, err);
     if (st >= 0)
         st = read_needed(c->dir, "tokenizer.json", HL__TOKENIZER_BYTES_MAX, &tokenizer, err);
     if (st >= 0) st = read_vocabulary(c, &docs, err);
-    hl__doc_close(&config);
     hl__doc_close(&generation);
     hl__doc_close(&tokenizer);
     hl__doc_close(&specials);
@@ -183,10 +210,9 @@ static hl_status write_mix(converting *c, hl_error *err) {
 /* -- the whole --------------------------------------------------------------------------------- */
 
 static hl_status convert(converting *c, hl_error *err) {
+    HL_TRY(read_weights(c, err));
+    HL_TRY(choose_name(c, err));
     HL_TRY(read_texts(c, err));
-    if (c->name.len == 0) HL_TRY(name_of_directory(c, err));
-    HL_TRY(hl__weights_open(c->dir, &c->weights, err));
-    HL_TRY(hl__plan_make(&c->config, c->weights, c->type, c->arena, &c->plan, err));
     return c->mixes ? write_mix(c, err) : write_file(c, c->out_path, err);
 }
 
@@ -205,19 +231,7 @@ hl_status hl_convert_directory(const char *dir, const hl_convert_options *o, con
     hl_status st = convert(&c, err);
     hl__vocab_deinit(&c.vocab);
     hl__weights_close(c.weights);
+    hl__doc_close(&c.config_doc);
     hl_arena_destroy(c.arena);
     return st;
-}
-
-static hl_status is_weights(void *arg, const char *name, hl_error *err) {
-    (void)err;
-    if (hl_str_ends(hl_str_from(name), HL_STR(".safetensors"))) *(bool *)arg = true;
-    return HL_OK;
-}
-
-bool hl_convert_is_directory(const char *dir) {
-    char path[HL_INSIDE_PATH_MAX];
-    bool has_weights = false;
-    if (hl_path_inside(dir, "config.json", path, NULL) < 0) return false;
-    return hl_dir_read(dir, is_weights, &has_weights, NULL) >= 0 && has_weights;
 }

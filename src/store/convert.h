@@ -29,7 +29,9 @@ typedef struct hl_convert_options {
     /* Of matrices: "F32", "F16", "BF16" or a mix of gguf/quantize.h ("Q4_K_M"), in any case.
      * Empty: F16 and BF16 stay what they are, F32 becomes F16.  Vectors are always F32. */
     hl_str type;
-    hl_str name; /* general.name; empty: the directory's own */
+    /* general.name; empty: the last part of _name_or_path in config.json, else the family with its
+     * size ("llama 1.2B") */
+    hl_str name;
 } hl_convert_options;
 
 typedef struct hl_convert_progress {
@@ -44,6 +46,3 @@ typedef bool hl_convert_progress_fn(void *arg, const hl_convert_progress *p);
  * was before.  A mix needs room beside it for the model in 16 bits. */
 hl_status hl_convert_directory(const char *dir, const hl_convert_options *o, const char *out_path,
                                hl_convert_progress_fn *fn, void *arg, hl_error *err) HL_NODISCARD;
-
-/* Whether dir looks like one: it has config.json and a file *.safetensors. */
-bool hl_convert_is_directory(const char *dir);

@@ -14,6 +14,8 @@ enum {
 };
 
 static const double TWO_PI = 6.283185307179586;
+/* Of what GGUF stores in 32 bits.  Bases of models for millions of tokens are tens of billions. */
+static const double THETA_MAX = 1e18, FACTOR_MAX = 1e9;
 
 /* -- family ------------------------------------------------------------------------------------ */
 
@@ -142,11 +144,16 @@ static hl_status read_sizes(hl__node n, hl__convert_config *c, hl_error *err) {
 
 /* -- rotary embedding -------------------------------------------------------------------------- */
 
+static hl_status read_up_to(hl__node n, const char *key, double max, double *ret, hl_error *err) {
+    HL_TRY(hl__node_f64(n, key, *ret, ret, err));
+    if (*ret > 0 && *ret <= max) return HL_OK;
+    return hl__node_fail(n, HL_EFORMAT, key, "is missing, not above 0 or too large", err);
+}
+
 static hl_status read_positive(hl__node n, const char *key, double fallback, double *ret,
                                hl_error *err) {
-    HL_TRY(hl__node_f64(n, key, fallback, ret, err));
-    if (*ret > 0 && *ret <= 1e9) return HL_OK;
-    return hl__node_fail(n, HL_EFORMAT, key, "is missing or not a number up to 1e9", err);
+    *ret = fallback;
+    return read_up_to(n, key, FACTOR_MAX, ret, err);
 }
 
 static hl_status read_context_before(hl__node n, const hl__convert_config *c, hl__convert_rope *r,
@@ -207,10 +214,11 @@ static hl_status read_scaling(hl__node n, const hl__convert_config *c, hl__conve
 static hl_status read_rope(hl__node n, hl__convert_config *c, hl_error *err) {
     hl__convert_rope *r = &c->rope;
     hl__node part;
-    HL_TRY(read_positive(n, "rope_theta", 10000, &r->base, err));
+    r->base = 10000;
+    HL_TRY(read_up_to(n, "rope_theta", THETA_MAX, &r->base, err));
     HL_TRY(hl__node_object(n, "rope_parameters", &part, err));
     if (part.object)
-        HL_TRY(read_positive(part, "rope_theta", r->base, &r->base, err));
+        HL_TRY(read_up_to(part, "rope_theta", THETA_MAX, &r->base, err));
     else
         HL_TRY(hl__node_object(n, "rope_scaling", &part, err));
     if (r->base < 1) return hl__node_fail(n, HL_EFORMAT, "rope_theta", "is below 1", err);

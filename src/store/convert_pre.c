@@ -198,19 +198,28 @@ static bool matches(const known *k, const parts *p) {
     return true;
 }
 
-static hl_status name_of(const parts *p, size_t n_tokens, const char **ret, hl_error *err) {
+/* The reader normalises large vocabularies as the name says.  Where the file wants it otherwise,
+ * the same text would become other tokens. */
+static hl_status check_nfc(const known *k, const hl_pretokenizer *by, size_t n_tokens,
+                           hl_error *err) {
+    hl_str name = hl_str_from(k->name);
+    if (!by->nfc) return refuse("the normalizer NFC with the pre_tokenizer of", name, err);
+    if (n_tokens >= NFC_TOKENS_MIN) return HL_OK;
+    return refuse("the normalizer NFC with less than 100000 tokens, in the way of", name, err);
+}
+
+static hl_status name_of(const parts *p, size_t n_tokens, hl__convert_pre *ret, hl_error *err) {
     if (p->underlines || p->space_prefix || p->metaspace)
         return refuse("ByteLevel together with", HL_STR("Prepend, Replace or Metaspace"), err);
     for (size_t i = 0; i < sizeof KNOWN / sizeof KNOWN[0]; i++) {
         if (!matches(&KNOWN[i], p)) continue;
         const hl_pretokenizer *by = hl_pretokenizer_find(hl_str_from(KNOWN[i].name));
         HL_ASSERT(by != NULL);
-        if (p->nfc && !by->nfc)
-            return refuse("the normalizer NFC with the pre_tokenizer of",
-                          hl_str_from(KNOWN[i].name), err);
-        *ret = KNOWN[i].name;
-        if (by->nfc && !p->nfc && n_tokens >= NFC_TOKENS_MIN) *ret = KNOWN[i].without_nfc;
-        if (*ret) return HL_OK;
+        if (p->nfc) HL_TRY(check_nfc(&KNOWN[i], by, n_tokens, err));
+        bool large = n_tokens >= NFC_TOKENS_MIN && !p->nfc;
+        ret->name = large ? KNOWN[i].without_nfc : KNOWN[i].name;
+        ret->takes_whole = by->whole_first;
+        if (ret->name) return HL_OK;
     }
     return refuse(p->n == 1 ? "the pre_tokenizer" : "the pre_tokenizer that begins with",
                   p->n ? p->stages[0] : HL_STR(""), err);
@@ -230,13 +239,15 @@ static hl_status check_underlines(const parts *p, hl__node tokenizer, hl_error *
 
 hl_status hl__pre_read(hl__node tokenizer, size_t n_tokens, hl__convert_pre *ret, hl_error *err) {
     parts p = {0};
-    hl__node pre, normalizer;
+    hl__node pre, normalizer, model;
     HL_TRY(hl__node_object(tokenizer, "pre_tokenizer", &pre, err));
     HL_TRY(hl__node_object(tokenizer, "normalizer", &normalizer, err));
+    HL_TRY(hl__node_object(tokenizer, "model", &model, err));
     HL_TRY(take_parts(&p, pre, "pretokenizers", take_pre, err));
     HL_TRY(take_parts(&p, normalizer, "normalizers", take_normalizer, err));
     *ret = (hl__convert_pre){.by_score = !p.byte_level, .name = "default"};
-    if (p.byte_level) return name_of(&p, n_tokens, &ret->name, err);
+    HL_TRY(hl__node_bool(model, "ignore_merges", false, &ret->ignore_merges, err));
+    if (p.byte_level) return name_of(&p, n_tokens, ret, err);
     ret->space_prefix = p.space_prefix;
     return check_underlines(&p, tokenizer, err);
 }

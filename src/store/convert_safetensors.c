@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "gguf/reader.h"
 #include "store/convert_json.h"
+#include "store/sources.h"
 
 #include <stdlib.h>
 
@@ -392,13 +393,8 @@ static hl_status refuse_empty(hl__weights *w, hl_error *err) {
         l.suffix = OTHERS[i];
         st = hl_dir_read(w->dir, list_one, &l, err);
     }
-    if (st >= 0 && l.n)
-        st = hl_fail(
-            err, HL_EUNSUPPORTED, "convert",
-            "%s: PyTorch's files are not read (they can run programs); the model has to be "
-            "saved as safetensors",
-            l.names[0].ptr);
-    if (st >= 0) st = hl_fail(err, HL_ENOTFOUND, "convert", "%s has no *.safetensors", w->dir);
+    if (st >= 0 && l.n) st = hl_source_refuse_pytorch(l.names[0], err);
+    if (st >= 0) st = hl_fail(err, HL_ENOTFOUND, "convert", "there is no *.safetensors");
     hl_free(l.names);
     return st;
 }

@@ -2,6 +2,7 @@
 
 #include "base/fs.h"
 #include "base/inside.h"
+#include "store/convert_merges.h"
 #include "text/tokenizer.h"
 
 #include <stdio.h>
@@ -204,19 +205,13 @@ static hl_status check_model(hl__node model, hl_error *err) {
     return HL_OK;
 }
 
-static size_t vocabulary_size(hl__node model) {
-    struct json_object *vocab = hl__node_get(model, "vocab");
-    return json_object_is_type(vocab, json_type_object) ? (size_t)json_object_object_length(vocab)
-                                                        : 0;
-}
-
 hl_status hl__vocab_read(hl__convert_vocab *v, const hl__doc *tokenizer, uint32_t n_tokens,
                          hl_error *err) {
     hl__node root = hl__doc_node(tokenizer), model;
     HL_ASSERT(v->arena && !v->tokens && n_tokens > 0);
     HL_TRY(hl__node_object(root, "model", &model, err));
     HL_TRY(check_model(model, err));
-    HL_TRY(hl__pre_read(root, vocabulary_size(model), &v->pre, err));
+    HL_TRY(hl__pre_read(root, n_tokens, &v->pre, err));
     v->n = n_tokens;
     v->tokens = HL_ARENA_ARRAY(v->arena, n_tokens, hl_str);
     v->kinds = HL_ARENA_ARRAY(v->arena, n_tokens, int32_t);
@@ -226,6 +221,8 @@ hl_status hl__vocab_read(hl__convert_vocab *v, const hl__doc *tokenizer, uint32_
     HL_TRY(read_added(v, root, err));
     HL_TRY(read_unknown(v, model, err));
     HL_TRY(read_merges(v, model, err));
+    bool differs = !v->pre.by_score && v->pre.ignore_merges != v->pre.takes_whole;
+    if (differs) HL_TRY(hl__merges_check(v, err));
     return fill_holes(v, err);
 }
 

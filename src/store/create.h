@@ -1,22 +1,24 @@
 /* store/create.h
  *
- * Makes a model: of uploaded GGUF files, or of another model with something put over it.
+ * Makes a model: of uploaded files of GGUF or safetensors, or of another model with something put
+ * over it.
  *
  *     blobs → layers (weights; template, system, license, params, messages) → config → manifest
  *
  * An uploaded file is the model's blob, byte for byte; parts of one model
  * (NAME-00001-of-00003.gguf) are joined into one file first, and with `quantize` a smaller one is
- * made.  Files of a directory with safetensors (store/convert.h) are converted.  A child has its
- * parent's layers; its template, system text and messages replace the parent's, its parameters win
- * one by one, its licenses are added.
+ * made.  Files of a directory with safetensors (store/convert.h) are converted; GGUF files beside
+ * them (a projector) are layers of their own.  A child has its parent's layers; its template,
+ * system text and messages replace the parent's, its parameters win one by one, its licenses are
+ * added.
  *
  * What this does not do: fetch models.
  *
  * Ownership: a request borrows all it names for the call.
  * Errors: EINVAL (the request; names what), ENOTFOUND (a blob, the parent), EUNSUPPORTED (weights
- * that cannot be quantised), EFORMAT (a file that is no GGUF), EIO, ENOMEM.  After an error the
- * store has the models that it had; blobs that were made stay until the next pruning.
- * Threads: any; takes as long as reading (and quantising) the weights.
+ * that cannot be quantised), EFORMAT (a file that is no GGUF), those of store/convert.h, EIO,
+ * ENOMEM.  After an error the store has the models that it had; blobs that were made stay until the
+ * next pruning. Threads: any; takes as long as reading (and quantising) the weights.
  */
 #pragma once
 
@@ -26,7 +28,8 @@
 #define HL_CREATE_PARTS "hyperllama_parts"
 
 typedef struct hl_create_file {
-    hl_str name; /* as the client calls it; only parts' numbers are read from it */
+    hl_str name; /* as the client calls it: its ending and parts' numbers count, and for a
+                  * conversion what stands behind the last slash */
     hl_digest digest;
 } hl_create_file;
 

@@ -2,13 +2,16 @@
  * back their names in a temporary directory, as store/convert.h reads them. */
 #include "base/clock.h"
 #include "base/dir.h"
+#include "base/fs.h"
 #include "store/convert.h"
 #include "store/create_parts.h"
 #include "store/store_parts.h"
 
 #include <stdio.h>
 
-enum { NS_PER_S = 1000000000 };
+enum { NS_PER_S = 1000000000, COPY_CHUNK = 4 << 20 };
+
+/* -- names ------------------------------------------------------------------------------------- */
 
 static hl_str last_part(hl_str name) {
     size_t at = name.len;
@@ -26,18 +29,45 @@ static hl_status path_in(const char *dir, const hl_create_file *f, char ret[HL_S
                    HL_STR_ARG(hl_str_slice(f->name, 0, 200)));
 }
 
+static hl_status copy_file(const char *from, const char *to, hl_error *err) {
+    hl_file_map map;
+    hl_file_out *out = NULL;
+    HL_TRY(hl_file_map_open(from, &map, err));
+    hl_status st = hl_file_out_open(to, &out, err);
+    for (size_t at = 0; st >= 0 && at < map.bytes.len; at += COPY_CHUNK) {
+        size_t n = map.bytes.len - at < COPY_CHUNK ? map.bytes.len - at : COPY_CHUNK;
+        st = hl_file_out_write(out, (hl_bytes){map.bytes.ptr + at, n}, err);
+        hl_file_map_forget(&map, at, n);
+    }
+    if (st >= 0) st = hl_file_out_commit(out, err);
+    hl_file_out_close(out);
+    hl_file_map_close(&map);
+    return st;
+}
+
+hl_status hl__name_blob(const hl__making *m, const hl_digest *d, const char *to, hl_error *err) {
+    char path[HL_STORE_PATH_MAX], real[HL_STORE_PATH_MAX];
+    if (!hl_store_blob_path(m->store, d, path))
+        return hl_fail(err, HL_ENOTFOUND, "create", "open %s: no such file or directory", path);
+    HL_TRY(hl_store_keep(m->store, d, err));
+    (void)hl_store_blob_path(m->store, d, path);        /* ours by now, perhaps */
+    HL_TRY(hl_path_real(path, real, sizeof real, err)); /* a blob may be a link itself */
+    hl_status st = hl_file_link(real, to, NULL);
+    if (st >= 0) return st;
+    return hl_file_clone(real, to, NULL) >= 0 ? HL_OK : copy_file(real, to, err);
+}
+
 static hl_status name_file(const hl__making *m, const char *dir, const hl_create_file *f,
                            hl_error *err) {
-    char from[HL_STORE_PATH_MAX], to[HL_STORE_PATH_MAX];
+    char to[HL_STORE_PATH_MAX];
     HL_TRY(path_in(dir, f, to, err));
-    if (!hl_store_blob_path(m->store, &f->digest, from))
-        return hl_fail(err, HL_ENOTFOUND, "create", "open %s: no such file or directory", from);
-    HL_TRY(hl_store_keep(m->store, &f->digest, err));
-    hl_status st = hl_file_link(from, to, err);
+    hl_status st = hl__name_blob(m, &f->digest, to, err);
     if (st != HL_DONE) return st;
     return hl_fail(err, HL_EINVAL, "create", "two files named %.*s",
                    HL_STR_ARG(hl_str_slice(last_part(f->name), 0, 200)));
 }
+
+/* -- the conversion ---------------------------------------------------------------------------- */
 
 typedef struct converting {
     const hl__making *making;
@@ -80,13 +110,35 @@ void hl__remove_named(char *dir) {
     if (hl_dir_remove(dir, NULL) < 0) return;
 }
 
+/* The directory is nobody's business: a message names the files in it alone. */
+static void forget_directory(const char *dir, hl_error *err) {
+    size_t n = strlen(dir);
+    char *at;
+    HL_ASSERT(n > 0);
+    if (!err) return;
+    while ((at = strstr(err->text, dir)) != NULL) {
+        size_t cut = n + (at[n] == '/');
+        memmove(at, at + cut, strlen(at + cut) + 1);
+    }
+}
+
+static hl_status convert_in(hl__making *m, const char *dir, hl_error *err) {
+    char real[HL_STORE_PATH_MAX];
+    const hl_create *c = m->request;
+    hl_status st = hl_path_real(dir, real, sizeof real, err);
+    for (size_t f = 0; f < c->n_files && st >= 0; f++)
+        if (!hl_str_ends(c->files[f].name, HL_STR(".gguf")))
+            st = name_file(m, real, &c->files[f], err);
+    if (st >= 0) st = convert(m, real, err);
+    if (st < 0) forget_directory(real, err);
+    return st;
+}
+
 hl_status hl__make_converted(hl__making *m, hl_error *err) {
     char dir[HL_STORE_PATH_MAX];
     HL_TRY(hl_store_temp_path(m->store, dir, err));
     hl_status st = hl_dir_make_all(dir, err);
-    for (size_t f = 0; f < m->request->n_files && st >= 0; f++)
-        st = name_file(m, dir, &m->request->files[f], err);
-    if (st >= 0) st = convert(m, dir, err);
+    if (st >= 0) st = convert_in(m, dir, err);
     hl__remove_named(dir);
     return st;
 }

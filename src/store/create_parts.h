@@ -31,5 +31,9 @@ hl_status hl__check_quantize(hl_str name, hl_error *err) HL_NODISCARD;
 hl_str hl__full_type(hl_str name);
 /* A layer for a finished file of weights at a temporary path, which goes. */
 hl_status hl__adopt_weights(hl__making *m, const char *path, hl_error *err) HL_NODISCARD;
-/* Layers for the request's files of safetensors, converted to the type that it wants. */
+/* A name for a blob: a link, or a copy where another file system or owner forbids that.  HL_DONE:
+ * the name is taken.  `to` is a path in blobs/ that goes when the model is made. */
+hl_status hl__name_blob(const hl__making *m, const hl_digest *d, const char *to,
+                        hl_error *err) HL_NODISCARD;
+/* A layer for the request's files but GGUF, converted to the type that it wants. */
 hl_status hl__make_converted(hl__making *m, hl_error *err) HL_NODISCARD;

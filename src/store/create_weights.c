@@ -5,15 +5,13 @@
 #include "gguf/writer.h"
 #include "store/create_parts.h"
 #include "store/describe.h"
+#include "store/sources.h"
 
 #include <stdio.h>
 #include <strings.h>
 #include <unistd.h>
 
 enum { SHARDS_MAX = 1024, NS_PER_S = 1000000000 };
-
-static const char QUANT_TYPES[] =
-    "F32, F16, BF16, Q4_0, Q4_K_S, Q4_K_M, Q5_K_S, Q5_K_M, Q6_K, Q8_0";
 
 /* -- what is known of a file ------------------------------------------------------------------- */
 
@@ -49,30 +47,31 @@ static hl_status note_in_config(hl__making *m, const hl_gguf *g, const char *kin
 
 /* -- another type ------------------------------------------------------------------------------ */
 
-static bool is_float_type(hl_str name) {
-    static const char *const names[] = {"F32", "F16", "BF16"};
-    for (size_t i = 0; i < 3; i++)
-        if (name.len == strlen(names[i]) && strncasecmp(name.ptr, names[i], name.len) == 0)
-            return true;
-    return false;
-}
-
 hl_str hl__full_type(hl_str name) {
     bool is_short = name.len == 4 && strncasecmp(name.ptr, "Q4_K", 4) == 0;
     return is_short ? HL_STR("Q4_K_M") : name;
 }
 
 hl_status hl__check_quantize(hl_str name, hl_error *err) {
+#define X(type, file_type, dtype) ", " #type
+    static const char TYPES[] = HL_QUANT_MAP(X);
+#undef X
     char upper[33] = "";
     hl_quant mix;
-    if (name.len == 0 || is_float_type(name) ||
-        hl_quant_parse(hl__full_type(name), &mix, NULL) >= 0)
-        return HL_OK;
+    if (name.len == 0 || hl_quant_parse(hl__full_type(name), &mix, NULL) >= 0) return HL_OK;
     for (size_t i = 0; i < name.len && i < sizeof upper - 1; i++)
         upper[i] = (char)(name.ptr[i] >= 'a' && name.ptr[i] <= 'z' ? name.ptr[i] - 32
                                                                    : name.ptr[i]);
     return hl_fail(err, HL_EUNSUPPORTED, "create",
-                   "unsupported quantization type %s - supported types are %s", upper, QUANT_TYPES);
+                   "unsupported quantization type %s - supported types are %s", upper, TYPES + 2);
+}
+
+/* What may be quantised; Q8_0 with a warning. */
+static bool is_source(const char *type) {
+    static const char *const SOURCES[] = {"F32", "F16", "BF16", "Q8_0"};
+    for (size_t i = 0; i < sizeof SOURCES / sizeof SOURCES[0]; i++)
+        if (strcmp(type, SOURCES[i]) == 0) return true;
+    return false;
 }
 
 typedef struct quantizing {
@@ -99,19 +98,17 @@ static hl_status quantize(hl__making *m, const hl_gguf *g, hl_layer *ret, hl_err
     char path[HL_STORE_PATH_MAX];
     hl_quant mix;
     if (want.len == strlen(have) && strncasecmp(want.ptr, have, want.len) == 0) return HL_DONE;
-    bool again = strcmp(have, "Q8_0") == 0;
-    if (!again && !is_float_type(hl_str_from(have)))
+    if (!is_source(have))
         return hl_fail(err, HL_EUNSUPPORTED, "create",
                        "quantization is only supported for F16, BF16, F32 and Q8_0 models");
-    if (hl_quant_parse(want, &mix, NULL) < 0)
-        return hl_fail(err, HL_EUNSUPPORTED, "create", "a %s model cannot be made %.*s", have,
-                       HL_STR_ARG(want));
+    HL_TRY(hl_quant_parse(want, &mix, err));
     quantizing q = {.making = m, .said_ns = hl_clock_ns()};
     snprintf(q.status, sizeof q.status, "quantizing %s model to %s", have,
              hl_quant_file_type_name(mix));
     hl_quant_progress progress = {report_quantizing, &q};
     HL_TRY(hl_store_temp_path(m->store, path, err));
-    if (again) hl__making_say(m, "warning: Q8_0 has lost precision already, F16 would be better");
+    if (strcmp(have, "Q8_0") == 0)
+        hl__making_say(m, "warning: Q8_0 has lost precision already, F16 would be better");
     hl__making_say(m, q.status);
     HL_TRY(hl_gguf_quantize(g, mix, path, &progress, err));
     return hl_store_adopt(m->store, path, ret, err);
@@ -161,14 +158,21 @@ static hl_status layer_of_blob(const hl__making *m, const hl_digest *d, hl_layer
     return HL_OK;
 }
 
-/* What a file without GGUF's beginning is called. */
+/* What a file without GGUF's beginning, or too short for one, is called. */
+static bool is_no_gguf(hl_status st, const hl_error *why) {
+    return st == HL_EFORMAT &&
+           (strstr(why->text, "not a GGUF file") || strstr(why->text, "magic number"));
+}
+
 static hl_status open_upload(const hl__making *m, const hl_create_file *f, hl_gguf **ret,
                              hl_error *err) {
     hl_error why = {0};
     hl_status st = open_blob(m, &f->digest, ret, &why);
     if (st >= 0) return st;
-    if (st == HL_EFORMAT && strstr(why.text, "not a GGUF file"))
-        return hl_fail(err, st, "create", "supplied file was not in GGUF format");
+    if (is_no_gguf(st, &why))
+        return hl_source_is_pytorch(f->name)
+                   ? hl_source_refuse_pytorch(f->name, err)
+                   : hl_fail(err, st, "create", "supplied file was not in GGUF format");
     if (err) *err = why;
     return st;
 }
@@ -231,7 +235,7 @@ static void remove_links(const shard_links *k) {
 }
 
 static hl_status link_shards(const hl__making *m, shard_links *k, hl_error *err) {
-    char from[HL_STORE_PATH_MAX], to[HL_STORE_PATH_MAX + 32];
+    char to[HL_STORE_PATH_MAX + 32];
     unsigned i, n;
     HL_TRY(hl_store_temp_path(m->store, k->base, err));
     for (size_t f = 0; f < m->request->n_files; f++) {
@@ -240,10 +244,12 @@ static hl_status link_shards(const hl__making *m, shard_links *k, hl_error *err)
         if (n != k->n)
             return hl_fail(err, HL_EINVAL, "create", "%.*s is not one of %u parts",
                            HL_STR_ARG(file->name), k->n);
-        if (!hl_store_blob_path(m->store, &file->digest, from))
-            return hl_fail(err, HL_ENOTFOUND, "create", "open %s: no such file or directory", from);
         link_path(k, i, to);
-        HL_TRY(hl_file_link(from, to, err));
+        hl_status st = hl__name_blob(m, &file->digest, to, err);
+        HL_TRY(st);
+        if (st == HL_DONE)
+            return hl_fail(err, HL_EINVAL, "create", "%.*s is part %u once more",
+                           HL_STR_ARG(hl_str_slice(file->name, 0, 200)), i);
     }
     return HL_OK;
 }
@@ -305,6 +311,39 @@ static hl_status take_files(hl__making *m, hl_error *err) {
     return HL_OK;
 }
 
+/* Before another file of the directory is found to be no GGUF. */
+static hl_status refuse_pytorch(const hl__making *m, hl_error *err) {
+    const hl_create *c = m->request;
+    for (size_t f = 0; f < c->n_files; f++) {
+        hl_gguf *g;
+        if (!hl_source_is_pytorch(c->files[f].name)) continue;
+        HL_TRY(open_upload(m, &c->files[f], &g, err));
+        hl_gguf_close(g);
+    }
+    return HL_OK;
+}
+
+static hl_status take_gguf(hl__making *m, hl_error *err) {
+    hl__making_say(m, "parsing GGUF");
+    HL_TRY(refuse_pytorch(m, err));
+    return take_files(m, err);
+}
+
+/* A projector, say, beside what is converted. */
+static hl_status take_beside(hl__making *m, hl_error *err) {
+    const hl_create *c = m->request;
+    for (size_t f = 0; f < c->n_files; f++) {
+        if (!hl_str_ends(c->files[f].name, HL_STR(".gguf"))) continue;
+        hl__making_say(m, "parsing GGUF");
+        HL_TRY(take_file(m, &c->files[f], false, err));
+        HL_ASSERT(m->n_layers > 0);
+        if (hl_layer_is(&m->layers[m->n_layers - 1], "model"))
+            return hl_fail(err, HL_EINVAL, "create", "%.*s is another model beside *.safetensors",
+                           HL_STR_ARG(hl_str_slice(c->files[f].name, 0, 200)));
+    }
+    return HL_OK;
+}
+
 static bool has_safetensors(const hl_create *c) {
     for (size_t f = 0; f < c->n_files; f++)
         if (hl_str_ends(c->files[f].name, HL_STR(".safetensors"))) return true;
@@ -314,8 +353,9 @@ static bool has_safetensors(const hl_create *c) {
 hl_status hl__make_weights(hl__making *m, hl_error *err) {
     const hl_create *c = m->request;
     bool convert = has_safetensors(c);
-    if (c->n_files > 0 && !convert) hl__making_say(m, "parsing GGUF");
-    HL_TRY(convert ? hl__make_converted(m, err) : take_files(m, err));
+    if (convert) HL_TRY(hl__make_converted(m, err));
+    if (convert) HL_TRY(take_beside(m, err));
+    if (c->n_files > 0 && !convert) HL_TRY(take_gguf(m, err));
     if (c->n_files > 0) hl__making_say(m, "verifying conversion");
     if (c->n_adapters > 0) hl__making_say(m, "converting adapter");
     for (size_t f = 0; f < c->n_adapters; f++) HL_TRY(take_file(m, &c->adapters[f], true, err));

@@ -99,16 +99,16 @@ static bool ends(hl_str name, const char *suffix) {
     return hl_str_ends(name, hl_str_from(suffix));
 }
 
-static bool is_pytorch(hl_str name) {
+bool hl_source_is_pytorch(hl_str name) {
     return ends(name, ".bin") || ends(name, ".pt") || ends(name, ".pth") || ends(name, ".ckpt");
 }
 
-static hl_status refuse_pytorch(hl_str name, hl_error *err) {
+hl_status hl_source_refuse_pytorch(hl_str name, hl_error *err) {
     return hl_fail(
         err, HL_EUNSUPPORTED, "source",
         "%.*s is a PyTorch file, which can hold programs and is not read: save the model "
         "as safetensors, or convert it to GGUF",
-        HL_STR_ARG(name));
+        HL_STR_ARG(hl_str_slice(name, 0, 200)));
 }
 
 static hl_status read_magic(const char *path, char ret[4], hl_error *err) {
@@ -125,7 +125,7 @@ static hl_status check_gguf(const char *path, hl_str name, hl_error *err) {
     char magic[4];
     HL_TRY(read_magic(path, magic, err));
     if (memcmp(magic, "GGUF", 4) == 0) return HL_OK;
-    if (is_pytorch(name)) return refuse_pytorch(name, err);
+    if (hl_source_is_pytorch(name)) return hl_source_refuse_pytorch(name, err);
     if (ends(name, ".safetensors"))
         return hl_fail(err, HL_EINVAL, "source",
                        "%.*s alone is no model: name the directory that it is in",
@@ -159,14 +159,21 @@ static hl_status take_file(listing *l, const char *path, hl_error *err) {
 
 /* -- a directory ------------------------------------------------------------------------------- */
 
-static bool is_wanted(hl_str name, bool safetensors) {
-    if (!safetensors) return ends(name, ".gguf");
-    return ends(name, ".safetensors") || ends(name, ".json") || ends(name, ".jinja") ||
-           hl_str_is(name, "tokenizer.model");
+typedef enum weights { WEIGHTS_GGUF, WEIGHTS_MODEL, WEIGHTS_ANY } weights;
+
+/* model.safetensors or a part of it; others hold the same weights in another form, mostly. */
+static bool is_model(hl_str name) {
+    return hl_str_starts(name, HL_STR("model")) && ends(name, ".safetensors");
+}
+
+static bool is_wanted(hl_str name, weights w) {
+    if (w == WEIGHTS_GGUF) return ends(name, ".gguf");
+    if (ends(name, ".safetensors")) return w == WEIGHTS_ANY || is_model(name);
+    return ends(name, ".json") || ends(name, ".jinja") || hl_str_is(name, "tokenizer.model");
 }
 
 typedef struct seen {
-    bool safetensors, gguf;
+    bool model, safetensors, gguf;
     char pytorch[256]; /* the first such file's name */
 } seen;
 
@@ -175,26 +182,31 @@ static hl_status look_at(void *arg, const char *entry, hl_error *err) {
     hl_str name = hl_str_from(entry);
     (void)err;
     if (entry[0] == '.') return HL_OK;
+    s->model = s->model || is_model(name);
     s->safetensors = s->safetensors || ends(name, ".safetensors");
     s->gguf = s->gguf || ends(name, ".gguf");
-    bool first = is_pytorch(name) && (!s->pytorch[0] || strcmp(entry, s->pytorch) < 0);
+    bool first = hl_source_is_pytorch(name) && (!s->pytorch[0] || strcmp(entry, s->pytorch) < 0);
     if (first) snprintf(s->pytorch, sizeof s->pytorch, "%s", entry);
     return HL_OK;
 }
 
-static hl_status add_entry(listing *l, const char *entry, bool safetensors, hl_error *err) {
+static hl_status add_entry(listing *l, const char *entry, weights w, hl_error *err) {
     char path[HL_INSIDE_PATH_MAX];
-    if (entry[0] == '.' || !is_wanted(hl_str_from(entry), safetensors)) return HL_OK;
+    if (entry[0] == '.' || !is_wanted(hl_str_from(entry), w)) return HL_OK;
     HL_TRY(hl_path_inside(l->dir, entry, path, err));
     return hl_path_is_dir(path) ? HL_OK : add_file(l, hl_str_from(entry), path, err);
 }
 
+static hl_status add_model(void *arg, const char *entry, hl_error *err) {
+    return add_entry(arg, entry, WEIGHTS_MODEL, err);
+}
+
 static hl_status add_safetensors(void *arg, const char *entry, hl_error *err) {
-    return add_entry(arg, entry, true, err);
+    return add_entry(arg, entry, WEIGHTS_ANY, err);
 }
 
 static hl_status add_gguf(void *arg, const char *entry, hl_error *err) {
-    return add_entry(arg, entry, false, err);
+    return add_entry(arg, entry, WEIGHTS_GGUF, err);
 }
 
 /* Of each kind one file, or the parts of one. */
@@ -229,12 +241,13 @@ static hl_status take_directory(listing *l, const char *dir, hl_error *err) {
     seen s = {0};
     l->dir = dir;
     HL_TRY(hl_dir_read(dir, look_at, &s, err));
+    if (s.model) return hl_dir_read(dir, add_model, l, err);
     if (s.safetensors) return hl_dir_read(dir, add_safetensors, l, err);
     if (s.gguf) {
         HL_TRY(hl_dir_read(dir, add_gguf, l, err));
         return check_one_model(l, err);
     }
-    if (s.pytorch[0]) return refuse_pytorch(hl_str_from(s.pytorch), err);
+    if (s.pytorch[0]) return hl_source_refuse_pytorch(hl_str_from(s.pytorch), err);
     return no_model(dir, err);
 }
 
@@ -243,8 +256,8 @@ static hl_status take_directory(listing *l, const char *dir, hl_error *err) {
 /* What nobody writes who means a model. */
 static bool can_only_be_path(hl_str value) {
     return hl_str_starts(value, HL_STR("/")) || hl_str_starts(value, HL_STR(".")) ||
-           hl_str_starts(value, HL_STR("~")) || ends(value, ".gguf") || is_pytorch(value) ||
-           ends(value, ".safetensors");
+           hl_str_starts(value, HL_STR("~")) || ends(value, ".gguf") ||
+           hl_source_is_pytorch(value) || ends(value, ".safetensors");
 }
 
 static hl_status take_model(hl_str value, hl_arena *arena, hl_source *ret, hl_error *err) {

@@ -4,7 +4,8 @@
  *
  *     NAME                     a model, when no file has that name
  *     FILE.gguf                weights; one part of several (…-00001-of-00003.gguf) means all
- *     DIR with *.safetensors   every file that a conversion reads (store/convert.h)
+ *     DIR with *.safetensors   every file that a conversion reads (store/convert.h): weights are
+ *                              model*.safetensors, or all where there are none
  *     DIR with *.gguf          one model, with a projector perhaps
  *
  * PyTorch's files are refused by name.  In directories, links that lead out of them are refused.
@@ -36,5 +37,9 @@ typedef struct hl_source {
  */
 hl_status hl_path_expand(hl_str path, const char *base, char ret[HL_SOURCE_PATH_MAX],
                          hl_error *err) HL_NODISCARD;
+/* Whether a file's name is one of PyTorch's, and the refusal of such a file, which is the same
+ * wherever it turns up (EUNSUPPORTED). */
+bool hl_source_is_pytorch(hl_str name);
+hl_status hl_source_refuse_pytorch(hl_str name, hl_error *err);
 hl_status hl_source_find(hl_str value, const char *base, hl_arena *arena, hl_source *ret,
                          hl_error *err) HL_NODISCARD;

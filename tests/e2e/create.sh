@@ -147,6 +147,75 @@ expect_code 0
 cp "$shipped" both/b.gguf
 reject 'FROM ./both' 'holds several models (a.gguf, b.gguf)'
 
+# -- a directory with safetensors -------------------------------------------------------------------
+# of two layers, which says nothing of sense
+cat >make_model.py <<'EOF'
+import json, os, struct, sys
+out, embd, heads, ff, vocab = sys.argv[1], 256, 4, 256, 272
+os.makedirs(out, exist_ok=True)
+def put(name, value):
+    with open(os.path.join(out, name), "w") as f: json.dump(value, f)
+put("config.json", {"architectures": ["LlamaForCausalLM"], "_name_or_path": "org/Tiny-Thing",
+    "hidden_size": embd, "intermediate_size": ff, "num_hidden_layers": 2,
+    "num_attention_heads": heads, "num_key_value_heads": heads, "vocab_size": vocab,
+    "max_position_embeddings": 256, "tie_word_embeddings": True, "eos_token_id": 256})
+keeps = [*range(33, 127), *range(161, 173), *range(174, 256)]
+others = [b for b in range(256) if b not in keeps]
+put("tokenizer.json", {"model": {"type": "BPE", "merges": [],
+        "vocab": {chr(b if b in keeps else 256 + others.index(b)): b for b in range(256)}},
+    "added_tokens": [{"id": 256, "content": "<|end|>", "special": True}],
+    "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False}})
+put("tokenizer_config.json", {"eos_token": "<|end|>", "chat_template": "{{ messages[0].content }}"})
+shapes = {"model.embed_tokens.weight": [vocab, embd], "model.norm.weight": [embd]}
+for i in range(2):
+    layer = f"model.layers.{i}."
+    for name in "q", "k", "v", "o": shapes[f"{layer}self_attn.{name}_proj.weight"] = [embd, embd]
+    for name in "gate", "up", "down": shapes[f"{layer}mlp.{name}_proj.weight"] = [ff, embd]
+    for name in "input", "post_attention": shapes[f"{layer}{name}_layernorm.weight"] = [embd]
+header, at, data = {}, 0, b""
+for name, shape in shapes.items():
+    n = shape[0] * (shape[1] if len(shape) > 1 else 1)
+    header[name] = {"dtype": "BF16", "shape": shape, "data_offsets": [at, at + 2 * n]}
+    at += 2 * n # 1/128 and -1/128 in turn; norms are 1
+    data += struct.pack("<H", 0x3F80) * n if len(shape) == 1 else bytes.fromhex("003c00bc") * (n // 2)
+text = json.dumps(header).encode()
+with open(os.path.join(out, "model.safetensors"), "wb") as f:
+    f.write(struct.pack("<Q", len(text)) + text + data)
+EOF
+python3 make_model.py made
+printf 'FROM ./made\nPARAMETER num_predict 2\n' >Made
+create made -f Made
+expect_code 0
+expect_err "converting model"
+expect_err "creating new layer"
+run "$hl" show made
+expect_out "architecture        llama"
+expect_out "quantization        BF16"
+run "$hl" run made hi
+expect_code 0
+create made-again -f Made # nothing of it depends on a name
+expect_code 0
+expect_same "$(manifest made-again)" "$(manifest made)"
+[[ $err != *"creating new layer"* ]] || fail "a layer was made anew"
+cp made/model.safetensors made/consolidated.safetensors # the same in another form is left alone
+create made-again -f Made
+expect_code 0
+expect_same "$(manifest made-again)" "$(manifest made)"
+for type in Q8_0 Q4_K_M; do
+    create "made-$type" -q "$type" -f Made
+    expect_code 0
+    expect_err "quantizing BF16 model to $type"
+    run "$hl" show "made-$type"
+    expect_out "quantization        $type"
+done
+rm made/tokenizer.json
+create bad -f - <<<"FROM ./made"
+expect_code 1
+expect_err "Error: there is no tokenizer.json"
+[[ $err != *.made.* ]] || fail "a hidden directory is named"
+rm -r made
+ls -A "$store/blobs" | grep -q '^\.made' && fail "something is left of a conversion"
+
 # -- other programs' models -------------------------------------------------------------------------
 # of a size of their own, so that their bytes are new: a GGUF file may have something behind its end
 lm=$tmp/lm hf=$tmp/hf ollama=$tmp/ollama
@@ -255,6 +324,41 @@ run "$hl" cp --json far near
 expect_same "$out" '{"source":"far","destination":"near"}'
 run "$hl" rm --json near
 expect_same "$out" '{"deleted":"near"}'
+
+# a directory with safetensors over HTTP, file by file, as other clients do
+post() { # PATH FILE
+    python3 -c 'import sys, urllib.error, urllib.request
+try:
+    answer = urllib.request.urlopen(sys.argv[1], open(sys.argv[2], "rb").read(), timeout=60)
+except urllib.error.HTTPError as e:
+    answer = e
+print(answer.read().decode())' "http://$OLLAMA_HOST/api/$1" "$2"
+}
+upload() { # FILE: "NAME":"sha256:…"
+    local d
+    d=sha256:$(sha256sum <"$1" | cut -d' ' -f1)
+    post "blobs/$d" "$1" >/dev/null
+    printf '"%s":"%s"' "${1##*/}" "$d"
+}
+send() { # NAME FILES
+    printf '{"model":"%s","files":{%s}}' "$1" "$2" >request
+    post create request >"$tmp/out"
+    out=$(<"$tmp/out")
+}
+python3 make_model.py sent
+files=
+for f in sent/*; do files+=${files:+,}$(upload "$f"); done
+send sent "$files"
+expect_out '"status":"converting model"'
+expect_out '{"status":"success"}'
+expect_out "using existing layer" # the one that the command has made
+grep -q Tiny-Thing "$store"/blobs/sha256-* || fail "the model has another name"
+send bad "$(upload sent/config.json),$(upload pytorch_model.bin)"
+expect_out "pytorch_model.bin is a PyTorch file"
+send bad "$(upload sent/config.json),$(upload sent/model.safetensors)"
+expect_out "there is no tokenizer.json"
+[[ $out != *.made.* ]] || fail "a hidden directory is named"
+
 kill "$server"
 wait "$server"
 finish

@@ -26,16 +26,16 @@ def config(architecture, **more):
                      rms_norm_eps=1e-5, hidden_act="silu", tie_word_embeddings=True), **more)
 
 
-def byte_level():
+def byte_level(normalizer=None, **model):
     vocab = {"a": 0, "b": 1, "ab": 2, "\u0120": 3, "\u0120a": 4}
     return dict(added_tokens=[dict(id=5, content="<e>", special=True), dict(id=6, content="<t>", special=False)],
-                normalizer=dict(type="NFC"),
+                normalizer=normalizer,
                 pre_tokenizer=dict(type="Sequence", pretokenizers=[
                     dict(type="Split", pattern=dict(Regex=QWEN2), behavior="Isolated", invert=False),
                     dict(type="ByteLevel", add_prefix_space=False, use_regex=False)]),
                 post_processor=dict(type="TemplateProcessing", single=[
                     dict(SpecialToken=dict(id="<e>", type_id=0)), dict(Sequence=dict(id="A", type_id=0))]),
-                model=dict(type="BPE", vocab=vocab, merges=["a b", ["\u0120", "a"]]))
+                model=dict(type="BPE", vocab=vocab, merges=["a b", ["\u0120", "a"]], **model))
 
 
 def pieces():
@@ -70,6 +70,8 @@ def main():
                                    dict(eos_token="<e>", add_bos_token=True), {}))
     yarn = dict(rope_type="yarn", factor=4.0, rope_theta=1e6, attention_factor=1.2)
     put("convert/qwen3", documents(config("Qwen3ForCausalLM", head_dim=8, rope_parameters=yarn), byte_level(), {}, {}))
+    put("convert/nfc", documents(config("Qwen2ForCausalLM"), byte_level(dict(type="NFC")), {}, {}))
+    put("convert/ignore_merges", documents(config("Qwen2ForCausalLM"), byte_level(ignore_merges=True), {}, {}))
 
 
 if __name__ == "__main__":

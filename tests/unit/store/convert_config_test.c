@@ -83,6 +83,8 @@ static void scaling(void **state) {
                   "\"rope_theta\":7}}")
             .rope;
     assert_true(r.kind == HL__ROPE_PLAIN && r.base == 7);
+    r = read_well("{" LLAMA SIZES ",\"rope_theta\":45000000000}").rope; /* four million tokens */
+    assert_true(r.base == 45e9);
 }
 
 static void refused(void **state) {
@@ -110,6 +112,8 @@ static void refused(void **state) {
         {LLAMA "\"head_dim\":\"16\",", HL_EFORMAT, "is no whole number"},
         {LLAMA "\"rms_norm_eps\":2,", HL_EFORMAT, "rms_norm_eps"},
         {LLAMA "\"rope_theta\":-1,", HL_EFORMAT, "rope_theta"},
+        {LLAMA "\"rope_theta\":1e19,", HL_EFORMAT, "rope_theta"},
+        {LLAMA "\"rope_scaling\":{\"type\":\"linear\",\"factor\":1e10},", HL_EFORMAT, "too large"},
         {LLAMA "\"rope_theta\":1e999,", HL_EFORMAT, "rope_theta"},
         {LLAMA "\"rope_theta\":0.5,", HL_EFORMAT, "below 1"},
         {LLAMA "\"rope_scaling\":7,", HL_EFORMAT, "rope_scaling is no object"},

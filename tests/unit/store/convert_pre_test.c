@@ -11,6 +11,7 @@
 #define WORDS  "[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}"
 #define TAIL   "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 #define LEVEL  "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}"
+#define GPT2   "{\"type\":\"ByteLevel\",\"add_prefix_space\":false}"
 #define PIECES "{\"byte_fallback\":true}"
 
 /* {"type": "Split", …} of an expression. */
@@ -41,7 +42,8 @@ static const char *name_of(const char *const *expressions, size_t n, bool nfc, s
     hl_buf_deinit(&b);
     if (st < 0) assert_int_equal(st, HL_EUNSUPPORTED);
     if (st >= 0) assert_false(pre.by_score);
-    if (st >= 0) assert_non_null(hl_pretokenizer_find(hl_str_from(pre.name)));
+    if (st >= 0)
+        assert_int_equal(pre.takes_whole, hl_pretokenizer_find(hl_str_from(pre.name))->whole_first);
     return st < 0 ? NULL : pre.name;
 }
 
@@ -70,6 +72,31 @@ static void unknown_expressions(void **state) {
     assert_null(name_of(twice, 2, false, 1000));
     assert_null(name_of(NULL, 0, false, 1000));
     assert_null(name_of(&llama, 1, true, 1000)); /* which readers would not normalise */
+}
+
+static void merges_are_ignored_or_not(void **state) {
+    (void)state;
+    static const char *const TEXTS[] = {"{}", "{\"ignore_merges\":false}",
+                                        "{\"ignore_merges\":true}", "{\"ignore_merges\":1}"};
+    for (size_t i = 0; i < 4; i++) {
+        hl_buf b = {0};
+        hl__convert_pre pre;
+        hl_error err;
+        hl_buf_printf(&b, "{\"model\":%s,\"pre_tokenizer\":" GPT2 "}", TEXTS[i]);
+        assert_int_equal(read(hl_buf_str(&b), 1000, &pre, &err), i == 3 ? HL_EFORMAT : HL_OK);
+        hl_buf_deinit(&b);
+        if (i < 3) assert_int_equal(pre.ignore_merges, i == 2);
+    }
+}
+
+/* The reader of a file normalises where the vocabulary is large, and nowhere else. */
+static void small_vocabularies_are_not_normalised(void **state) {
+    (void)state;
+    const char *qwen = CUT "|" WORDS TAIL;
+    assert_null(name_of(&qwen, 1, true, 99999));
+    assert_string_equal(name_of(&qwen, 1, true, 100000), "qwen2");
+    assert_string_equal(name_of(&qwen, 1, false, 99999), "qwen2");
+    assert_string_equal(name_of(&qwen, 1, false, 100000), "stablelm2");
 }
 
 static void whole_documents(void **state) {
@@ -138,6 +165,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(known_expressions),
         cmocka_unit_test(unknown_expressions),
+        cmocka_unit_test(merges_are_ignored_or_not),
+        cmocka_unit_test(small_vocabularies_are_not_normalised),
         cmocka_unit_test(whole_documents),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -258,15 +258,33 @@ static void what_is_left_out(void **state) {
     }
 }
 
-static void directories_are_known(void **state) {
+/* Of what config.json says, never of where the directory lies. */
+static void names_are_stable(void **state) {
     (void)state;
-    model_dir d = {0};
-    model_dir_write(&d);
-    assert_true(hl_convert_is_directory(d.dir));
-    model_dir_remove(&d, "config.json");
-    assert_false(hl_convert_is_directory(d.dir));
-    assert_false(hl_convert_is_directory("/no/such/directory"));
-    model_dir_deinit(&d);
+    static const struct {
+        const char *config, *want;
+    } ALL[] = {
+        {NULL, "llama 79K"},
+        {"\"_name_or_path\":\"org/Some-Model\",", "Some-Model"},
+        {"\"_name_or_path\":\"/home/x/out/\",", "out"},
+        {"\"_name_or_path\":\"plain\",", "plain"},
+        {"\"_name_or_path\":\"./\",", "llama 79K"},
+        {"\"_name_or_path\":\"..\",", "llama 79K"},
+        {"\"_name_or_path\":\"a/b\\nc\",", "llama 79K"},
+        {"\"_name_or_path\":\"\",", "llama 79K"},
+        {"\"_name_or_path\":null,", "llama 79K"},
+    };
+    for (size_t i = 0; i < sizeof ALL / sizeof ALL[0]; i++) {
+        made m = {.from = {.more_config = ALL[i].config}};
+        hl_str name;
+        model_dir_write(&m.from);
+        (void)snprintf(m.out, sizeof m.out, "%s/out.gguf", m.from.dir);
+        assert_int_equal(hl_convert_directory(m.from.dir, NULL, m.out, NULL, NULL, &m.err), HL_OK);
+        assert_int_equal(hl_gguf_open(m.out, &m.g, &m.err), HL_OK);
+        assert_int_equal(hl_gguf_require_str(m.g, "general.name", &name, &m.err), HL_OK);
+        assert_str(name, ALL[i].want);
+        made_deinit(&m);
+    }
 }
 
 /* -- bad ones ---------------------------------------------------------------------------------- */
@@ -315,13 +333,24 @@ static void missing_files(void **state) {
         made m = {0};
         model_dir_write(&m.from);
         model_dir_remove(&m.from, NAMES[i]);
+        assert_int_equal(convert(&m, ""), HL_ENOTFOUND);
+        assert_null(strstr(m.err.text, m.from.dir));
         expect(&m, "", HL_ENOTFOUND, i < 2 ? NAMES[i] : "*.safetensors");
     }
     made torch = {0};
     model_dir_write(&torch.from);
     model_dir_remove(&torch.from, "model.safetensors");
     model_dir_text(&torch.from, "pytorch_model.bin", "x");
-    expect(&torch, "", HL_EUNSUPPORTED, "pytorch_model.bin: PyTorch's files are not read");
+    expect(&torch, "", HL_EUNSUPPORTED, "pytorch_model.bin is a PyTorch file");
+}
+
+/* A size of config.json that the weights do not have costs nothing. */
+static void sizes_are_checked_before_the_vocabulary(void **state) {
+    (void)state;
+    made m = {.from = {.wide = "model.norm.weight"}};
+    model_dir_write(&m.from);
+    model_dir_text(&m.from, "tokenizer.json", "nothing");
+    expect(&m, "", HL_EFORMAT, "model.norm.weight has");
 }
 
 static void links_out_of_the_directory(void **state) {
@@ -383,10 +412,11 @@ int main(void) {
         cmocka_unit_test(the_vocabulary),
         cmocka_unit_test(slower_pairs_of_llama_3),
         cmocka_unit_test(what_is_left_out),
-        cmocka_unit_test(directories_are_known),
+        cmocka_unit_test(names_are_stable),
         cmocka_unit_test(refused_weights),
         cmocka_unit_test(bad_options),
         cmocka_unit_test(missing_files),
+        cmocka_unit_test(sizes_are_checked_before_the_vocabulary),
         cmocka_unit_test(links_out_of_the_directory),
         cmocka_unit_test(links_within_the_directory),
         cmocka_unit_test(an_old_file_stays),

@@ -187,7 +187,41 @@ static void a_model_is_quantised(void **state) {
     assert_null(strstr(s->said, "warning"));
     of_q8.quantize = HL_STR("q9");
     assert_int_equal(stored_create(s, &of_q8), HL_EUNSUPPORTED);
-    assert_non_null(strstr(s->err.text, "unsupported quantization type Q9"));
+    assert_string_equal(s->err.text,
+                        "unsupported quantization type Q9 - supported types are F32, F16, BF16, "
+                        "Q4_0, Q4_K_S, Q4_K_M, Q5_K_S, Q5_K_M, Q6_K, Q8_0");
+}
+
+static void a_model_changes_its_float_type(void **state) {
+    stored *s = *state;
+    static const struct {
+        hl_dtype from;
+        const char *want, *said;
+        hl_dtype to;
+    } CASES[] = {
+        {HL_DTYPE_F16, "f32", "quantizing F16 model to F32", HL_DTYPE_F32},
+        {HL_DTYPE_F16, "BF16", "quantizing F16 model to BF16", HL_DTYPE_BF16},
+        {HL_DTYPE_F32, "F16", "quantizing F32 model to F16", HL_DTYPE_F16},
+        {HL_DTYPE_Q8_0, "F16", "warning: Q8_0 has lost precision", HL_DTYPE_F16},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        hl_create_file file = {HL_STR("f.gguf"), stored_blob(s, CASES[i].from, NULL, 1)};
+        hl_create c = {.name = stored_name("x"),
+                       .files = &file,
+                       .n_files = 1,
+                       .quantize = hl_str_from(CASES[i].want)};
+        stored_ok(s, stored_create(s, &c));
+        assert_non_null(strstr(s->said, CASES[i].said));
+        hl_manifest m = stored_manifest(s, "x");
+        char path[HL_STORE_PATH_MAX];
+        hl_gguf *g;
+        assert_true(hl_store_blob_path(s->store, &m.layers[0].digest, path));
+        stored_ok(s, hl_gguf_open(path, &g, &s->err));
+        assert_string_equal(hl_gguf_quantization(g), hl_dtype_name(CASES[i].to));
+        assert_int_equal(hl_gguf_tensor_at(g, 0)->type, CASES[i].to);
+        hl_gguf_close(g);
+        hl_manifest_deinit(&m);
+    }
 }
 
 /* "x-00001-of-00002.gguf" and its other half become one file. */
@@ -233,6 +267,10 @@ static void parts_are_joined(void **state) {
     hl_gguf_close(g);
     hl_manifest_deinit(&m);
     (void)snprintf(blobs, sizeof blobs, "%s/blobs", s->dir);
+    assert_int_equal(temp_dir_count(blobs, ".tmp-"), 0);
+    files[1].name = files[0].name;
+    assert_int_equal(stored_create(s, &c), HL_EINVAL);
+    assert_non_null(strstr(s->err.text, "is part 1 once more"));
     assert_int_equal(temp_dir_count(blobs, ".tmp-"), 0);
     files[1].name = HL_STR("x-00002-of-00003.gguf");
     assert_int_equal(stored_create(s, &c), HL_EINVAL);
@@ -299,10 +337,15 @@ static void bad_requests_change_nothing(void **state) {
 int main(void) {
 #define EACH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        EACH(a_file_becomes_a_model),     EACH(a_child_has_what_is_its_own),
-        EACH(a_grandchild_has_the_rest),  EACH(a_parent_with_odd_parameters_is_no_hindrance),
-        EACH(a_model_is_quantised),       EACH(parts_are_joined),
-        EACH(a_file_outside_is_taken_in), EACH(bad_requests_change_nothing),
+        EACH(a_file_becomes_a_model),
+        EACH(a_child_has_what_is_its_own),
+        EACH(a_grandchild_has_the_rest),
+        EACH(a_parent_with_odd_parameters_is_no_hindrance),
+        EACH(a_model_is_quantised),
+        EACH(a_model_changes_its_float_type),
+        EACH(parts_are_joined),
+        EACH(a_file_outside_is_taken_in),
+        EACH(bad_requests_change_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

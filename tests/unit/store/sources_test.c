@@ -153,6 +153,24 @@ static void a_directory_is_one_model(void **state) {
     assert_true(hl_str_is(s.files[1].name, "model.safetensors"));
 }
 
+static void only_one_form_of_the_weights_is_taken(void **state) {
+    place *p = *state;
+    hl_source s;
+    make_dir(p, "d");
+    write_text(p, "d/config.json", "{}");
+    write_text(p, "d/consolidated.safetensors", "x");
+    assert_int_equal(find(p, "d", &s), HL_OK);
+    assert_int_equal(s.n_files, 2);
+    assert_true(hl_str_is(s.files[1].name, "consolidated.safetensors"));
+    write_text(p, "d/model-00001-of-00002.safetensors", "x");
+    write_text(p, "d/model-00002-of-00002.safetensors", "x");
+    write_text(p, "d/model.safetensors.index.json", "{}");
+    assert_int_equal(find(p, "d", &s), HL_OK);
+    assert_int_equal(s.n_files, 4);
+    for (size_t i = 0; i < s.n_files; i++)
+        assert_false(hl_str_starts(s.files[i].name, HL_STR("consolidated")));
+}
+
 static void links_do_not_lead_out(void **state) {
     place *p = *state;
     hl_source s;
@@ -203,6 +221,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_file_is_its_weights, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_part_means_all, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_directory_is_one_model, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(only_one_form_of_the_weights_is_taken, set_up, tear_down),
         cmocka_unit_test_setup_teardown(links_do_not_lead_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(others_are_refused_by_name, set_up, tear_down),
     };
