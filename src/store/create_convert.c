@@ -125,7 +125,8 @@ static void forget_directory(const char *dir, hl_error *err) {
 static hl_status convert_in(hl__making *m, const char *dir, hl_error *err) {
     char real[HL_STORE_PATH_MAX];
     const hl_create *c = m->request;
-    hl_status st = hl_path_real(dir, real, sizeof real, err);
+    HL_TRY(hl_path_real(dir, real, sizeof real, err));
+    hl_status st = HL_OK;
     for (size_t f = 0; f < c->n_files && st >= 0; f++)
         if (!hl_str_ends(c->files[f].name, HL_STR(".gguf")))
             st = name_file(m, real, &c->files[f], err);
